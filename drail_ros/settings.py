@@ -1,0 +1,153 @@
+"""Settings: frozen dataclasses whose fields carry help, unit, range and choices as data.
+
+The same description fills the command line, ROS parameters, YAML files and run records. Nested
+settings have dotted names (``reward.width``). Knows nothing of any particular setting.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from drail_ros.errors import UserError, unknown_name
+
+S = TypeVar('S', bound='Settings')
+Scalar = bool | int | float | str
+
+_TRUE, _FALSE = ('true', 'yes', '1', 'on'), ('false', 'no', '0', 'off')
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Description of one scalar setting."""
+
+    name: str
+    type: type
+    default: Scalar
+    help: str
+    unit: str = ''
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Help text with unit, range and choices."""
+        parts = [self.help]
+        if self.unit:
+            parts.append(f'[{self.unit}]')
+        if self.choices:
+            parts.append('one of ' + ', '.join(self.choices))
+        elif self.low is not None or self.high is not None:
+            parts.append(f'in [{_bound(self.low, "-inf")}, {_bound(self.high, "inf")}]')
+        return ' '.join(parts)
+
+    def convert(self, value: object) -> Scalar:
+        """Return ``value`` (text or scalar) as this setting's type, range checked.
+
+        Raises:
+            UserError: it has another type, or lies outside the range or the choices.
+
+        """
+        converted = self._as_type(value)
+        if self.choices and converted not in self.choices:
+            raise unknown_name(f'value of setting {self.name!r}', str(converted), self.choices)
+        if isinstance(converted, (int, float)) and not isinstance(converted, bool):
+            if not (_or(self.low, -math.inf) <= converted <= _or(self.high, math.inf)):
+                raise UserError(f'setting {self.name!r} is out of range', found=converted,
+                                expected=self.describe())
+        return converted
+
+    def _as_type(self, value: object) -> Scalar:
+        try:
+            if self.type is bool:
+                if isinstance(value, bool):
+                    return value
+                text = str(value).lower()
+                if text in _TRUE + _FALSE:
+                    return text in _TRUE
+            elif self.type is int and not isinstance(value, bool):
+                number = float(value)  # type: ignore[arg-type]  # so that 1e6 is an integer
+                if number == int(number):
+                    return int(number)
+            elif self.type is float and not isinstance(value, bool):
+                return float(value)  # type: ignore[arg-type]
+            elif self.type is str:
+                return str(value)
+        except (TypeError, ValueError, OverflowError):
+            pass
+        raise UserError(f'setting {self.name!r} has the wrong type', found=repr(value),
+                        expected=f'{self.type.__name__}: {self.describe()}')
+
+
+def setting(default: Scalar, help: str, *, unit: str = '', low: float | None = None,
+            high: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+    """Declare a scalar setting of a Settings class."""
+    metadata = {'help': help, 'unit': unit, 'low': low, 'high': high, 'choices': choices}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Base of all settings; construction checks types, ranges and choices."""
+
+    def __post_init__(self) -> None:
+        """Check every scalar of this object (nested settings checked themselves)."""
+        for name, spec in specs(type(self), nested=False).items():
+            object.__setattr__(self, name, spec.convert(getattr(self, name)))
+
+
+def specs(owner: type[Settings] | Settings, *, nested: bool = True) -> dict[str, Spec]:
+    """Return the settings of a class, or of an object whose nested settings were chosen."""
+    found: dict[str, Spec] = {}
+    cls = owner if isinstance(owner, type) else type(owner)
+    types = get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        value = field.default if isinstance(owner, type) else getattr(owner, field.name)
+        if isinstance(value, Settings):
+            if nested:
+                for name, spec in specs(value).items():
+                    found[f'{field.name}.{name}'] = dataclasses.replace(
+                        spec, name=f'{field.name}.{name}')
+        elif field.metadata:
+            default = value if not isinstance(owner, type) else field.default
+            found[field.name] = Spec(field.name, types[field.name], default,  # type: ignore
+                                     **field.metadata)
+    return found
+
+
+def values(settings: Settings) -> dict[str, Scalar]:
+    """Return all settings of an object by dotted name."""
+    return {name: spec.default for name, spec in specs(settings).items()}
+
+
+def replace(settings: S, overrides: Mapping[str, object], source: str = 'settings') -> S:
+    """Return a copy with the named settings replaced; values may be text.
+
+    Raises:
+        UserError: a name is unknown, or a value has the wrong type or range.
+
+    """
+    known = specs(settings)
+    for name in overrides:
+        if name not in known:
+            raise unknown_name(f'setting in {source}', name, known)
+    return _replace(settings, {name: known[name].convert(v) for name, v in overrides.items()})
+
+
+def _replace(settings: S, flat: Mapping[str, Scalar]) -> S:
+    here: dict[str, Any] = {name: v for name, v in flat.items() if '.' not in name}
+    for group in {name.split('.')[0] for name in flat if '.' in name}:
+        inner = {n.split('.', 1)[1]: v for n, v in flat.items() if n.startswith(group + '.')}
+        here[group] = _replace(getattr(settings, group), inner)
+    return dataclasses.replace(settings, **here)
+
+
+def _or(bound: float | None, default: float) -> float:
+    return default if bound is None else bound
+
+
+def _bound(bound: float | None, default: str) -> str:
+    return default if bound is None else f'{bound:g}'

@@ -1,0 +1,63 @@
+"""The protocol of N environments stepped at once. Implementations are in this folder and, over
+topics, in ``nodes/``; the training loop cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from drail_ros.tasks.task import Array, Task
+
+State = dict[str, Array]
+"""Exact state as named arrays, first axis N; what a checkpoint stores."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Outcome of one control step of N environments.
+
+    An environment that ended is reset in the same step: ``obs`` is then the first observation of
+    its next episode and ``final_obs`` the last one of the episode that ended. Elsewhere the two
+    are equal.
+    """
+
+    obs: Array
+    """``[N, O]`` float32."""
+    final_obs: Array
+    """``[N, O]`` float32."""
+    terminated: Array
+    """``[N]`` bool: the task is over (no value follows)."""
+    truncated: Array
+    """``[N]`` bool: the time limit was reached (value follows)."""
+    success: Array
+    """``[N]`` bool."""
+
+
+class BatchSim(Protocol):
+    """N environments of one task. Observations are ``[N, O]``, actions ``[N, A]``, float32."""
+
+    task: Task
+    num_envs: int
+
+    def reset(self, seed: int) -> Array:
+        """Start episode 0 of every environment and return observations."""
+
+    def step(self, actions: Array) -> Step:
+        """Advance one control step with normalised actions."""
+
+    def get_state(self) -> State:
+        """Return a copy of the exact state."""
+
+    def set_state(self, state: State) -> Array:
+        """Continue from a state and return its observations."""
+
+    def close(self) -> None:
+        """Release threads or connections."""
+
+
+def episode_rng(seed: int, environment: int, episode: int) -> np.random.Generator:
+    """Randomness of one episode: depends on neither N, nor threads, nor earlier episodes."""
+    return np.random.Generator(np.random.Philox(key=[seed, (environment << 32) + episode]))
