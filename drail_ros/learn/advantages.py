@@ -1,0 +1,25 @@
+"""Generalised advantage estimation (Schulman et al., 2016, eq. 16)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def generalised_advantages(rewards: Tensor, values: Tensor, next_values: Tensor,
+                           terminated: Tensor, ended: Tensor, discount: float,
+                           trace: float) -> Tensor:
+    """Return advantages ``[T, N]``.
+
+    δ_t = r_t + γ V(s_{t+1}) - V(s_t), with no value after a termination;
+    A_t = δ_t + γ λ A_{t+1}, cut at the end of an episode. ``next_values`` are those of the true
+    successor (the final observation where the episode ended), so a time limit is bootstrapped.
+    """
+    delta = rewards + discount * next_values * (~terminated) - values
+    carry = discount * trace * (~ended)
+    advantages = torch.empty_like(delta)
+    running = torch.zeros_like(delta[0])
+    for t in reversed(range(len(delta))):
+        running = delta[t] + carry[t] * running
+        advantages[t] = running
+    return advantages

@@ -1,0 +1,127 @@
+"""PPO (Schulman et al., 2017) with separate tanh actor and critic.
+
+    L = E min(ρ A, clip(ρ, 1 ± c) A) - v E max((V - R)², (clip(V, V_old ± c) - R)²) / 2 + e H
+
+with ρ = π(a|s) / π_old(a|s), advantages A standardised over the rollout, R = A + V_old.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from drail_ros.learn.advantages import generalised_advantages
+from drail_ros.learn.networks import GaussianActor, mlp, orthogonal
+from drail_ros.settings import Settings, setting
+
+
+@dataclass(frozen=True)
+class PpoSettings(Settings):
+    """Settings of PPO."""
+
+    learning_rate: float = setting(1e-4, 'Adam step size of actor and critic', low=0.0)
+    learning_rate_decay: bool = setting(True, 'let the step size fall linearly to 0')
+    epochs: int = setting(10, 'passes over the rollout in each iteration', low=1)
+    minibatches: int = setting(32, 'minibatches per pass', low=1)
+    discount: float = setting(0.99, 'discount γ', low=0.0, high=1.0)
+    trace: float = setting(0.95, 'λ of generalised advantage estimation', low=0.0, high=1.0)
+    clip: float = setting(0.2, 'clip range c of the ratio and of the value', low=0.0)
+    value_weight: float = setting(0.5, 'weight v of the value loss', low=0.0)
+    entropy_weight: float = setting(1e-3, 'weight e of the entropy', low=0.0)
+    max_gradient_norm: float = setting(0.5, 'gradients are scaled down to this norm', low=0.0)
+    width: int = setting(256, 'hidden width of actor and critic', low=1)
+    layers: int = setting(2, 'hidden layers of actor and critic', low=1)
+
+
+@dataclass
+class Rollout:
+    """What the agent saw and did: ``[T, N, …]``; observations already normalised."""
+
+    obs: Tensor
+    action: Tensor
+    log_prob: Tensor
+    value: Tensor
+    next_value: Tensor
+    terminated: Tensor
+    ended: Tensor
+
+
+class Ppo(nn.Module):
+    """Actor, critic and their update."""
+
+    def __init__(self, obs_size: int, action_size: int, settings: PpoSettings,
+                 generator: torch.Generator) -> None:
+        super().__init__()
+        self.settings, self.generator = settings, generator
+        self.actor = GaussianActor(obs_size, action_size, settings.width, settings.layers)
+        sizes = [obs_size] + [settings.width] * settings.layers + [1]
+        self.critic = orthogonal(mlp(sizes, nn.Tanh), last_gain=1.0)
+        self.to(generator.device)
+        self.optimiser = torch.optim.Adam(self.parameters(), lr=settings.learning_rate,
+                                          eps=1e-5, fused=True)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Put the optimiser into ``state_dict``."""
+        return self.optimiser.state_dict()
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take the optimiser out of ``state_dict``."""
+        self.optimiser.load_state_dict(state)
+
+    @torch.no_grad()
+    def act(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised observations ``[B, O]`` → sampled actions ``[B, A]``, log-probs ``[B]``."""
+        mean, std = self.actor.mean(obs), self.actor.log_std.exp()
+        noise = torch.randn(mean.shape, generator=self.generator, device=mean.device)
+        action = mean + std * noise
+        return action, self.actor(obs).log_prob(action)
+
+    @torch.no_grad()
+    def value(self, obs: Tensor) -> Tensor:
+        """Normalised observations ``[…, O]`` → values ``[…]``."""
+        return self.critic(obs).squeeze(-1)
+
+    def update(self, rollout: Rollout, rewards: Tensor, progress: float) -> dict[str, float]:
+        """Learn from a rollout and its rewards ``[T, N]``; ``progress`` in [0, 1] of the run."""
+        s = self.settings
+        if s.learning_rate_decay:
+            for group in self.optimiser.param_groups:
+                group['lr'] = s.learning_rate * (1 - progress)
+        advantage = generalised_advantages(rewards, rollout.value, rollout.next_value,
+                                           rollout.terminated, rollout.ended, s.discount, s.trace)
+        returns = (advantage + rollout.value).flatten()
+        advantage = ((advantage - advantage.mean()) / (advantage.std() + 1e-5)).flatten()
+        obs, action = rollout.obs.flatten(0, 1), rollout.action.flatten(0, 1)
+        log_prob, value = rollout.log_prob.flatten(), rollout.value.flatten()
+        totals = torch.zeros(4, device=obs.device)
+        for _ in range(s.epochs):
+            order = torch.randperm(len(obs), generator=self.generator, device=obs.device)
+            for rows in order.chunk(s.minibatches):
+                totals += self._minibatch(obs[rows], action[rows], log_prob[rows], value[rows],
+                                          advantage[rows], returns[rows])
+        policy, critic, entropy, clipped = (totals / (s.epochs * s.minibatches)).tolist()
+        return {'policy/loss': policy, 'policy/value_loss': critic, 'policy/entropy': entropy,
+                'policy/clip_fraction': clipped,
+                'policy/std': self.actor.log_std.exp().mean().item()}
+
+    def _minibatch(self, obs: Tensor, action: Tensor, log_prob: Tensor, value: Tensor,
+                   advantage: Tensor, returns: Tensor) -> Tensor:
+        s = self.settings
+        distribution = self.actor(obs)
+        ratio = (distribution.log_prob(action) - log_prob).exp()
+        gain = torch.min(ratio * advantage, ratio.clamp(1 - s.clip, 1 + s.clip) * advantage)
+        new_value = self.critic(obs).squeeze(1)
+        near_old = value + (new_value - value).clamp(-s.clip, s.clip)
+        error = torch.max((new_value - returns).square(), (near_old - returns).square())
+        value_loss = 0.5 * error.mean()
+        entropy = distribution.entropy().mean()
+        loss = -gain.mean() + s.value_weight * value_loss - s.entropy_weight * entropy
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters(), s.max_gradient_norm)
+        self.optimiser.step()
+        clipped = ((ratio - 1).abs() > s.clip).float().mean()
+        return torch.stack([-gain.mean(), value_loss, entropy, clipped]).detach()

@@ -1,0 +1,84 @@
+"""Denoising diffusion: schedule, timestep sampling and the noise-predicting network.
+
+Notation of Ho et al., DDPM (2020): x_t = √ᾱ_t x + √(1 - ᾱ_t) ε; ε_φ(x_t, t | c) predicts ε.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+COSINE_OFFSET = 0.008
+BETA_RANGE = (1e-4, 0.9999)
+"""Nichol & Dhariwal (2021), eq. 17, with betas clipped as in Lai et al. (DRAIL)."""
+
+
+def cosine_alpha_bar(steps: int) -> Tensor:
+    """Return ᾱ ``[T]`` of the cosine schedule."""
+    time = torch.arange(steps + 1, dtype=torch.float64) / steps
+    f = torch.cos((time + COSINE_OFFSET) / (1 + COSINE_OFFSET) * math.pi / 2).square()
+    beta = (1 - f[1:] / f[:-1]).clamp(*BETA_RANGE)
+    return torch.cumprod(1 - beta, dim=0)
+
+
+def antithetic_timesteps(count: int, steps: int, generator: torch.Generator) -> Tensor:
+    """Return ``[count]`` timesteps in pairs (t, T - 1 - t): uniform, with a steadier mean."""
+    half = torch.randint(steps, ((count + 1) // 2,), generator=generator,
+                         device=generator.device)
+    return torch.cat([half, steps - 1 - half])[:count]
+
+
+def stratified_timesteps(count: int, draws: int, steps: int, generator: torch.Generator) -> Tensor:
+    """Return ``[draws, count]`` timesteps, draw k uniform in the k-th of equal parts of [0, T).
+
+    One draw is antithetic over the batch instead.
+    """
+    if draws == 1:
+        return antithetic_timesteps(count, steps, generator)[None]
+    uniform = torch.rand((draws, count), generator=generator, device=generator.device)
+    part = torch.arange(draws, device=generator.device)[:, None]
+    return ((part + uniform) * steps / draws).long().clamp(max=steps - 1)
+
+
+class NoisePredictor(nn.Module):
+    """ε_φ(x_t, t | c): ReLU MLP; a learned embedding of t is added before every ReLU.
+
+    The condition c is concatenated to x_t (Lai et al., DRAIL, appendix on architecture).
+    """
+
+    def __init__(self, size: int, condition_size: int, width: int, layers: int,
+                 steps: int) -> None:
+        super().__init__()
+        widths = [size + condition_size] + [width] * layers
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:]))
+        self.times = nn.ModuleList(nn.Embedding(steps, width) for _ in range(layers))
+        self.out = nn.Linear(width, size)
+
+    def forward(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        """``[B, size]``, ``[B]``, ``[B, condition_size]`` → predicted noise ``[B, size]``."""
+        h = torch.cat([x_t, condition], dim=1)
+        for layer, embed in zip(self.hidden, self.times):
+            h = F.relu(layer(h) + embed(t))
+        return self.out(h)
+
+
+class DiffusionLoss(nn.Module):
+    """L^c(x; t, ε) = mean over dimensions of (ε_φ(x_t, t | c) - ε)², one value per sample."""
+
+    def __init__(self, net: NoisePredictor, steps: int) -> None:
+        super().__init__()
+        self.net, self.steps = net, steps
+        alpha_bar = cosine_alpha_bar(steps)
+        self.register_buffer('signal', alpha_bar.sqrt().float(), persistent=False)
+        self.register_buffer('noise', (1 - alpha_bar).sqrt().float(), persistent=False)
+
+    signal: Tensor
+    noise: Tensor
+
+    def forward(self, x: Tensor, t: Tensor, epsilon: Tensor, condition: Tensor) -> Tensor:
+        """``[B, size]``, ``[B]``, ``[B, size]``, ``[B, C]`` → ``[B]``."""
+        x_t = self.signal[t, None] * x + self.noise[t, None] * epsilon
+        return (self.net(x_t, t, condition) - epsilon).square().mean(dim=1)

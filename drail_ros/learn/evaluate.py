@@ -1,0 +1,71 @@
+"""How often a policy succeeds, with a confidence interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from drail_ros.sim.batch_sim import BatchSim
+from drail_ros.tasks.task import Array
+
+EVALUATION_SEED = 1_000_003
+"""Added to a run's seed, so that no episode of training is evaluated on."""
+_Z95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Outcome of a number of episodes."""
+
+    episodes: int
+    successes: int
+    mean_length: float
+
+    @property
+    def success_rate(self) -> float:
+        """Share of episodes that succeeded."""
+        return self.successes / self.episodes
+
+    def interval(self) -> tuple[float, float]:
+        """95 % confidence interval of the success rate (Wilson, 1927)."""
+        return wilson_interval(self.successes, self.episodes)
+
+    def __str__(self) -> str:
+        """Return rate, interval, count and length in one line."""
+        low, high = self.interval()
+        return (f'success {self.success_rate:.1%} (95% interval {low:.1%} to {high:.1%}), '
+                f'{self.episodes} episodes of {self.mean_length:.1f} steps on average')
+
+
+def wilson_interval(successes: int, episodes: int) -> tuple[float, float]:
+    """95 % score interval of a binomial proportion."""
+    rate, z2 = successes / episodes, _Z95 ** 2
+    centre = rate + z2 / (2 * episodes)
+    spread = _Z95 * math.sqrt(rate * (1 - rate) / episodes + z2 / (4 * episodes ** 2))
+    scale = 1 + z2 / episodes
+    return max((centre - spread) / scale, 0.0), min((centre + spread) / scale, 1.0)
+
+
+def evaluate(sim: BatchSim, act: Callable[[Array], Array], episodes: int,
+             seed: int) -> Evaluation:
+    """Run at least ``episodes`` episodes from ``seed``; ``act`` maps ``[N, O]`` to ``[N, A]``.
+
+    Every environment contributes its first episodes, equally many, so that short episodes do not
+    count more often than long ones. The state of ``sim`` is lost.
+    """
+    quota = -(-episodes // sim.num_envs)
+    finished = np.zeros(sim.num_envs, int)
+    successes, steps = 0, 0
+    obs = sim.reset(seed)
+    while finished.min() < quota:
+        counted = finished < quota
+        step = sim.step(act(obs))
+        successes += int((step.success & counted).sum())
+        steps += int(counted.sum())
+        finished += step.terminated | step.truncated
+        obs = step.obs
+    total = quota * sim.num_envs
+    return Evaluation(total, successes, steps / total)

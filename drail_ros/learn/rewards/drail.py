@@ -1,0 +1,91 @@
+"""DRAIL: the discriminator is a diffusion model (Lai et al., NeurIPS 2024).
+
+With x = [s, a] and L^c(x) = E_{t, ε} mean_d (ε_φ(x_t, t | c) - ε)², where the condition c is a
+constant vector of ones for the expert (c⁺) and of zeros for the agent (c⁻):
+
+    D(x) = exp(-L⁺) / (exp(-L⁺) + exp(-L⁻)) = sigmoid(L⁻ - L⁺)      (their eq. 6)
+    loss = BCE(D(x_E), 1) + BCE(D(x_π), 0)                          (eq. 7)
+    reward = log D - log(1 - D) = L⁻ - L⁺                            (eq. 9)
+
+so the logit is l = L⁻ - L⁺ and the reward is the logit. The expectation over (t, ε) is estimated
+by a few draws; whether both labels see the same draw, and how many there are, is a setting apart
+for training and for the reward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from drail_ros.learn.batch import Batch, state_action
+from drail_ros.learn.diffusion import DiffusionLoss, NoisePredictor, stratified_timesteps
+from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
+from drail_ros.settings import setting
+
+_CHUNK = 256
+"""Rows of x scored at a time: the activations of both labels then stay in a core's cache."""
+
+
+@dataclass(frozen=True)
+class DrailSettings(DiscriminatorSettings):
+    """Settings of DRAIL."""
+
+    diffusion_steps: int = setting(1000, 'T of the diffusion process', low=2)
+    label_size: int = setting(10, 'length of the condition vector', low=1)
+    training_shared_noise: bool = setting(
+        False, 'both labels see the same (t, noise) when the discriminator learns')
+    training_draws: int = setting(
+        1, 'draws of (t, noise) averaged per sample when the discriminator learns', low=1)
+    reward_shared_noise: bool = setting(
+        False, 'both labels see the same (t, noise) when a reward is computed')
+    reward_draws: int = setting(
+        1, 'draws of (t, noise) averaged per sample when a reward is computed', low=1)
+
+
+class Drail(Discriminator):
+    """Conditional diffusion model as discriminator."""
+
+    settings: DrailSettings
+
+    def __init__(self, obs_size: int, action_size: int, settings: DrailSettings,
+                 generator: torch.Generator) -> None:
+        super().__init__(settings, generator)
+        size = obs_size + action_size
+        net = NoisePredictor(size, settings.label_size, settings.width, settings.layers,
+                             settings.diffusion_steps)
+        self.diffusion = DiffusionLoss(net, settings.diffusion_steps)
+        self.finish()
+
+    def training_logits(self, batch: Batch) -> Tensor:
+        """l = L⁻ - L⁺ with gradients through both, ``[B]``."""
+        s = self.settings
+        return self._logits(state_action(batch), s.training_draws, s.training_shared_noise)
+
+    @torch.no_grad()
+    def reward(self, batch: Batch) -> Tensor:
+        """L⁻ - L⁺, ``[B]``."""
+        s = self.settings
+        return torch.cat([self._logits(x, s.reward_draws, s.reward_shared_noise)
+                          for x in state_action(batch).split(_CHUNK)])
+
+    def _logits(self, x: Tensor, draws: int, shared_noise: bool) -> Tensor:
+        count = len(x)
+        t_agent, noise_agent = self._draw(x, draws)
+        t_expert, noise_expert = (t_agent, noise_agent) if shared_noise else self._draw(x, draws)
+        label = x.new_zeros(2 * draws * count, self.settings.label_size)
+        label[draws * count:] = 1.0
+        loss = self.diffusion(x.repeat(2 * draws, 1), torch.cat([t_agent, t_expert]),
+                              torch.cat([noise_agent, noise_expert]), label)
+        agent, expert = loss.view(2, draws, count).mean(dim=1)
+        return agent - expert
+
+    def _draw(self, x: Tensor, draws: int) -> tuple[Tensor, Tensor]:
+        t = stratified_timesteps(len(x), draws, self.settings.diffusion_steps, self.generator)
+        noise = torch.randn((draws * len(x), x.shape[1]), generator=self.generator,
+                            device=x.device)
+        return t.flatten(), noise
+
+
+PLUGIN = (Drail, DrailSettings)

@@ -1,0 +1,17 @@
+"""Gradient penalty on interpolates (Gulrajani et al., WGAN-GP, 2017, eq. 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def gradient_penalty(function: Callable[[Tensor], Tensor], expert: Tensor, agent: Tensor,
+                     generator: torch.Generator) -> Tensor:
+    """E (‖∇ f(x̂)‖ - 1)² with x̂ drawn uniformly between pairs of ``[B, D]`` samples."""
+    u = torch.rand((len(expert), 1), generator=generator, device=expert.device)
+    x = (u * expert + (1 - u) * agent).requires_grad_()
+    gradient, = torch.autograd.grad(function(x).sum(), x, create_graph=True)
+    return (gradient.norm(dim=1) - 1).square().mean()

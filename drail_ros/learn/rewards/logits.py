@@ -1,0 +1,20 @@
+"""The three rewards that can be made of a discriminator's logit l, with D = sigmoid(l)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+REWARD_FORMS = ('logit', 'log_d', 'neg_log_one_minus_d')
+
+
+def reward_of_logit(logit_expert_is_high: Tensor, form: str) -> Tensor:
+    """``logit``: log D - log(1 - D) = l; ``log_d``: log D; ``neg_log_one_minus_d``: -log(1 - D).
+
+    The first takes both signs, the second only punishes, the third only pays.
+    """
+    if form == 'logit':
+        return logit_expert_is_high
+    if form == 'log_d':
+        return -F.softplus(-logit_expert_is_high)
+    return F.softplus(logit_expert_is_high)

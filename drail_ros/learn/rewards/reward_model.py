@@ -1,0 +1,111 @@
+"""What every reward model is, and the part that binary discriminators share.
+
+A reward model learns to tell expert from agent transitions and pays the agent for looking like
+the expert. Any reward model works with any agent.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from drail_ros.learn.batch import Batch, paired_minibatches
+from drail_ros.settings import Settings, setting
+
+Metrics = dict[str, float]
+
+
+class RewardModel(Protocol):
+    """Learned reward of transitions."""
+
+    def update(self, expert: Batch, agent: Batch) -> Metrics:
+        """Learn from all demonstrations and one rollout; return scalars to log."""
+
+    def reward(self, batch: Batch) -> Tensor:
+        """Reward ``[B]``; high where the transition looks like the expert's."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Everything needed to continue, the optimiser included."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Any:
+        """Continue from ``state_dict``."""
+
+
+@dataclass(frozen=True)
+class DiscriminatorSettings(Settings):
+    """Settings that all binary discriminators share."""
+
+    learning_rate: float = setting(1e-3, 'Adam step size of the discriminator', low=0.0)
+    batch_size: int = setting(128, 'expert samples, and agent samples, per update', low=1)
+    epochs: int = setting(1, 'passes over the rollout in each iteration', low=1)
+    width: int = setting(512, 'hidden width of the discriminator', low=1)
+    layers: int = setting(3, 'hidden layers of the discriminator', low=1)
+
+
+class Discriminator(nn.Module):
+    """Binary classifier trained by cross-entropy; subclasses say what the logit is.
+
+    loss = BCE(l_E, 1) + BCE(l_π, 0) = softplus(-l_E) + softplus(l_π), plus ``penalty``.
+    """
+
+    def __init__(self, settings: DiscriminatorSettings, generator: torch.Generator) -> None:
+        super().__init__()
+        self.settings, self.generator = settings, generator
+
+    def finish(self) -> None:
+        """Create the optimiser once the subclass has its parameters."""
+        self.to(self.generator.device)
+        self.optimiser = torch.optim.Adam(self.parameters(), lr=self.settings.learning_rate,
+                                          fused=True)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Put the optimiser into ``state_dict``."""
+        return self.optimiser.state_dict()
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take the optimiser out of ``state_dict``."""
+        self.optimiser.load_state_dict(state)
+
+    @abstractmethod
+    def training_logits(self, batch: Batch) -> Tensor:
+        """Logits ``[B]`` with gradients; high means expert."""
+
+    @abstractmethod
+    def reward(self, batch: Batch) -> Tensor:
+        """Reward ``[B]`` without gradients."""
+
+    def penalty(self, expert: Batch, agent: Batch) -> Tensor | float:
+        """Regularisation added to the loss."""
+        return 0.0
+
+    def update(self, expert: Batch, agent: Batch) -> Metrics:
+        """Run ``epochs`` passes of minibatch updates over the agent's rollout."""
+        s = self.settings
+        totals = torch.zeros(3, device=self.generator.device)
+        updates = 0
+        for real, fake in paired_minibatches(expert, agent, s.batch_size, s.epochs,
+                                             self.generator):
+            logits = self.training_logits(_joined(real, fake))
+            expert_is_high, agent_is_low = logits.split([len(real), len(fake)])
+            loss = F.softplus(-expert_is_high).mean() + F.softplus(agent_is_low).mean()
+            self.optimiser.zero_grad()
+            (loss + self.penalty(real, fake)).backward()
+            self.optimiser.step()
+            totals += torch.stack([loss.detach(), (expert_is_high > 0).float().mean(),
+                                   (agent_is_low < 0).float().mean()])
+            updates += 1
+        loss_mean, expert_accuracy, agent_accuracy = (totals / updates).tolist()
+        return {'discriminator/loss': loss_mean,
+                'discriminator/expert_accuracy': expert_accuracy,
+                'discriminator/agent_accuracy': agent_accuracy}
+
+
+def _joined(a: Batch, b: Batch) -> Batch:
+    return Batch(torch.cat([a.obs, b.obs]), torch.cat([a.action, b.action]),
+                 torch.cat([a.next_obs, b.next_obs]))

@@ -1,0 +1,82 @@
+"""The folder of a run: settings, metrics, checkpoint, policies. Written here and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from drail_ros import __version__, settings
+from drail_ros.errors import UserError
+from drail_ros.files import read_json, write_json, write_whole
+from drail_ros.learn.run_settings import RunSettings, check_unchanged
+
+POLICY, BEST_POLICY = 'policy.safetensors', 'policy_best.safetensors'
+
+
+class RunFolder:
+    """Creates or continues the folder of a run.
+
+    Raises:
+        UserError: the folder already holds a run and ``resume`` is off, or the run was started
+            with other settings or demonstrations.
+
+    """
+
+    def __init__(self, run: RunSettings, demonstrations_hash: str) -> None:
+        self.path = Path(run.output_dir)
+        self.checkpoint = self.path / 'checkpoint.safetensors'
+        self._metrics = self.path / 'metrics.jsonl'
+        record = self.path / 'run.json'
+        if record.exists():
+            if not run.resume:
+                raise UserError(f'{self.path} already holds a run',
+                                do='resume it (resume:=true, --resume true), or choose another '
+                                   'output_dir')
+            recorded = read_json(record)
+            check_unchanged(recorded['settings'], run, str(self.path))
+            if recorded['demonstrations'] != demonstrations_hash:
+                raise UserError('the demonstrations are not those the run was started with',
+                                found=demonstrations_hash, expected=recorded['demonstrations'],
+                                do='give the same demo_path')
+        else:
+            write_json(record, {
+                'settings': settings.values(run), 'demonstrations': demonstrations_hash,
+                'versions': {'drail_ros': __version__, 'python': platform.python_version(),
+                             **{name: version(name) for name in ('numpy', 'torch', 'mujoco')}}})
+        self._board: Any = None
+
+    def start_log(self, step: int) -> None:
+        """Open the log at ``step``; forget what a killed run logged past its checkpoint."""
+        from torch.utils.tensorboard import SummaryWriter
+        kept = [row for row in read_metrics(self.path) if row['step'] <= step]
+        lines = ''.join(json.dumps(row) + '\n' for row in kept)
+        write_whole(self._metrics, lines.encode())
+        self._board = SummaryWriter(str(self.path), purge_step=step + 1)
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Append scalars of one iteration to ``metrics.jsonl`` and TensorBoard."""
+        with self._metrics.open('a', encoding='utf-8') as file:
+            file.write(json.dumps({'step': step, **metrics}) + '\n')
+        for name, value in metrics.items():
+            self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Close the log."""
+        if self._board is not None:
+            self._board.close()
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """Return the logged rows; a last line cut short by a crash is left out."""
+    path = folder / 'metrics.jsonl'
+    rows = []
+    for line in path.read_text('utf-8').splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
