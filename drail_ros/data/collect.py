@@ -1,0 +1,241 @@
+"""Collect demonstrations: a task's scripted expert acts in simulators, episodes go to a dataset.
+
+Which episodes are kept does not depend on how long they take: each environment contributes its
+first successful episodes in order, and all environments equally many. Taking whichever finish
+first would favour the easy, short ones. Noise levels take turns, so that the first n episodes of
+a dataset (``Demonstrations.subset``) cover them all. Knows simulators only by protocol.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from drail_ros.data.demonstrations import Episode, Layout
+from drail_ros.data.storage import DatasetWriter
+from drail_ros.errors import UserError
+from drail_ros.tasks.task import Array, Task
+
+ENVIRONMENTS = 16
+"""Environments of each noise level. Fixed, so that the first n episodes of a seed are the same
+whatever the machine and however many episodes follow."""
+SOURCE = 'scripted expert'
+_HOPELESS = 20
+"""An expert that fails this often for each success, and as often before the first, is stopped."""
+
+
+class Outcome(Protocol):
+    """Outcome of one control step; arrays ``[N, …]`` as in ``drail_ros.sim.batch_sim.Step``."""
+
+    @property
+    def obs(self) -> Array: ...  # noqa: D102
+    @property
+    def final_obs(self) -> Array: ...  # noqa: D102
+    @property
+    def terminated(self) -> Array: ...  # noqa: D102
+    @property
+    def truncated(self) -> Array: ...  # noqa: D102
+    @property
+    def success(self) -> Array: ...  # noqa: D102
+
+
+class Simulator(Protocol):
+    """What is needed of ``drail_ros.sim.batch_sim.BatchSim``."""
+
+    def reset(self, seed: int) -> Array:
+        """Return observations ``[N, O]``."""
+
+    def step(self, actions: Array) -> Outcome:
+        """Advance one control step, ended environments reset."""
+
+    def close(self) -> None:
+        """Release threads."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """What became of the episodes of one noise level."""
+
+    noise: float
+    kept: int
+    failed: int
+    """Episodes without success that came before a kept one of the same environment."""
+
+    @property
+    def success_rate(self) -> float:
+        """Successful share of the episodes tried."""
+        return self.kept / max(self.kept + self.failed, 1)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a collection gave."""
+
+    levels: tuple[Level, ...]
+    transitions: int
+
+    @property
+    def episodes(self) -> int:
+        """Episodes stored."""
+        return sum(level.kept for level in self.levels)
+
+    @property
+    def failed(self) -> int:
+        """Episodes without success, not stored."""
+        return sum(level.failed for level in self.levels)
+
+    def __str__(self) -> str:
+        lines = [f'{self.episodes} episodes, {self.transitions} transitions stored; '
+                 f'{self.failed} episodes without success left out']
+        lines += [f'  noise {level.noise:g}x: {level.kept} stored, {level.failed} failed '
+                  f'({level.success_rate:.1%} success)' for level in self.levels]
+        return '\n'.join(lines)
+
+
+def collect(task: Task, path: str | os.PathLike[str], episodes: int,
+            make_sim: Callable[[float, int], Simulator], *, noise_low: float | None = None,
+            noise_high: float | None = None, seed: int = 0,
+            progress: Callable[[int, int], None] | None = None) -> Summary:
+    """Store ``episodes`` episodes of the scripted expert in a new dataset.
+
+    ``make_sim(noise, num_envs)`` makes a simulator of the task. Noise levels are the two bounds
+    (by default the task's lowest and highest) and those of the task's levels between them.
+    ``progress(stored, episodes)`` is called after each episode stored.
+
+    Raises:
+        UserError: the task has no scripted expert, the dataset exists already, a bound is out of
+            range, or the expert hardly ever succeeds.
+
+    """
+    if task.expert is None:
+        raise UserError(f'task {task.name!r} has no scripted expert',
+                        do='record demonstrations with `drail up record` instead')
+    if episodes < 1:
+        raise UserError('nothing to collect', found=f'{episodes} episodes', expected='>= 1')
+    levels = noise_levels(task, noise_low, noise_high)
+    with DatasetWriter(path, task) as writer:
+        if writer.num_episodes:
+            raise UserError(f'{path} holds demonstrations already',
+                            found=f'{writer.num_episodes} episodes', expected='a new dataset',
+                            do='choose another name, or delete it')
+        queue = _InOrder(writer, episodes, progress)
+        sims: list[Simulator] = []
+        try:
+            sims += (make_sim(noise, ENVIRONMENTS) for noise in levels)
+            lanes = [_Lane(task, sim, noise, seed, index, len(levels), episodes)
+                     for index, (sim, noise) in enumerate(zip(sims, levels))]
+            while not queue.done:
+                for lane in lanes:
+                    if lane.kept < lane.wanted:
+                        for number, episode in lane.advance():
+                            queue.put(number, episode)
+        finally:
+            for sim in sims:
+                sim.close()
+        return Summary(tuple(Level(lane.noise, lane.kept, lane.failed) for lane in lanes),
+                       queue.transitions)
+
+
+def noise_levels(task: Task, low: float | None = None, high: float | None = None) -> list[float]:
+    """Return the bounds and the task's levels between them."""
+    low = min(task.noise_levels) if low is None else low
+    high = max(task.noise_levels) if high is None else high
+    for bound in (low, high):
+        task.check_noise(bound)
+    if low > high:
+        raise UserError('the lowest noise level is above the highest', found=f'{low} > {high}')
+    return sorted({low, high, *(n for n in task.noise_levels if low <= n <= high)})
+
+
+class _InOrder:
+    """Writes episodes in the order of their numbers, as far as they are complete."""
+
+    def __init__(self, writer: DatasetWriter, total: int,
+                 progress: Callable[[int, int], None] | None) -> None:
+        self._writer, self._total, self._progress = writer, total, progress
+        self._waiting: dict[int, Episode] = {}
+        self.transitions = 0
+
+    @property
+    def done(self) -> bool:
+        return self._writer.num_episodes == self._total
+
+    def put(self, number: int, episode: Episode) -> None:
+        self._waiting[number] = episode
+        while self._writer.num_episodes in self._waiting:
+            ready = self._waiting.pop(self._writer.num_episodes)
+            self._writer.append(ready)
+            self.transitions += len(ready)
+            if self._progress:
+                self._progress(self._writer.num_episodes, self._total)
+
+
+class _Lane:
+    """One noise level: its simulator, and the steps of the episode under way in each environment.
+
+    With N environments and L levels, the k-th episode that environment i of level l contributes
+    has number (k N + i) L + l.
+    """
+
+    def __init__(self, task: Task, sim: Simulator, noise: float, seed: int, index: int,
+                 num_levels: int, episodes: int) -> None:
+        self.noise, self.kept, self.failed = noise, 0, 0
+        self.wanted = len(range(index, episodes, num_levels))
+        self._task, self._sim, self._layout = task, sim, Layout.of(task)
+        self._numbers = [iter(range(index + i * num_levels, episodes, ENVIRONMENTS * num_levels))
+                         for i in range(ENVIRONMENTS)]
+        self._number: list[int | None] = [next(numbers, None) for numbers in self._numbers]
+        # A seed of its own: levels, and training with the same seed, must differ in more than
+        # how far the same random numbers are stretched.
+        sequence = np.random.SeedSequence([seed, index])
+        self._obs = sim.reset(int(sequence.generate_state(1)[0]))
+        self._rng = np.random.default_rng(sequence)
+        self._rows: list[list[tuple[Array, ...]]] = [[] for _ in range(ENVIRONMENTS)]
+
+    def advance(self) -> Iterator[tuple[int, Episode]]:
+        """Take one control step and yield the numbered episodes that it completed."""
+        assert self._task.expert
+        action = self._task.expert(self._obs, self._rng)
+        step = self._sim.step(action)
+        ended = step.terminated | step.truncated
+        for i, row in enumerate(zip(self._obs, action, step.final_obs, step.terminated,
+                                    step.truncated, step.success)):
+            number = self._number[i]
+            if number is None:
+                continue
+            self._rows[i].append(row)
+            if ended[i]:
+                episode = self._finish(self._rows[i])
+                self._rows[i] = []
+                if episode is None:
+                    self.failed += 1
+                    self._check_hope()
+                else:
+                    self.kept += 1
+                    self._number[i] = next(self._numbers[i], None)
+                    yield number, episode
+        self._obs = step.obs
+
+    def _finish(self, rows: Sequence[tuple[Array, ...]]) -> Episode | None:
+        """Return the episode, or None where it is not one to learn from."""
+        obs, action, next_obs, terminated, truncated, success = (
+            np.stack(column) for column in zip(*rows))
+        keep = np.arange(len(rows))
+        if self._task.demonstrated:
+            keep = np.flatnonzero(self._task.demonstrated(obs))
+        if not keep.size or (self._task.success_help and not success[-1]):
+            return None
+        return Episode(self._layout, obs[keep], action[keep], next_obs[keep], terminated[keep],
+                       truncated[keep], success[keep], keep.astype(np.int64), self.noise, SOURCE)
+
+    def _check_hope(self) -> None:
+        if self.failed > _HOPELESS * (self.kept + 1):
+            raise UserError(
+                f'the scripted expert of task {self._task.name!r} hardly ever succeeds',
+                found=f'{self.kept} of {self.kept + self.failed} episodes at noise level '
+                f'{self.noise:g}', expected=self._task.success_help,
+                do='collect at a lower noise level, or mend the expert')
