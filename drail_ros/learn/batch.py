@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -26,12 +27,12 @@ class Batch:
 
 
 def state_action(batch: Batch) -> Tensor:
-    """x = [s, a], ``[B, O + A]``."""
+    """X = [s, a], ``[B, O + A]``."""
     return torch.cat([batch.obs, batch.action], dim=1)
 
 
 def paired_minibatches(expert: Batch, agent: Batch, size: int, epochs: int,
-                       generator: torch.Generator):
+                       generator: torch.Generator) -> Iterator[tuple[Batch, Batch]]:
     """Yield (expert, agent) minibatches of ``size`` each, ``epochs`` passes over the agent's.
 
     The expert's rows are drawn from shuffled passes over the demonstrations, so that every

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.functional import relu
 
 COSINE_OFFSET = 0.008
 BETA_RANGE = (1e-4, 0.9999)
@@ -61,7 +61,7 @@ class NoisePredictor(nn.Module):
         """``[B, size]``, ``[B]``, ``[B, condition_size]`` → predicted noise ``[B, size]``."""
         h = torch.cat([x_t, condition], dim=1)
         for layer, embed in zip(self.hidden, self.times):
-            h = F.relu(layer(h) + embed(t))
+            h = relu(layer(h) + embed(t))
         return self.out(h)
 
 

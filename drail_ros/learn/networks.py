@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -29,11 +30,12 @@ def orthogonal(net: nn.Sequential, last_gain: float) -> nn.Sequential:
 class GaussianActor(nn.Module):
     """Diagonal Gaussian over actions: tanh MLP mean, state-independent log standard deviation."""
 
-    def __init__(self, obs_size: int, action_size: int, width: int, layers: int) -> None:
+    def __init__(self, obs_size: int, action_size: int, width: int, layers: int,
+                 initial_std: float = 1.0) -> None:
         super().__init__()
         sizes = [obs_size] + [width] * layers + [action_size]
         self.mean = orthogonal(mlp(sizes, nn.Tanh), last_gain=0.01)
-        self.log_std = nn.Parameter(torch.zeros(action_size))
+        self.log_std = nn.Parameter(torch.full((action_size,), math.log(initial_std)))
 
     def forward(self, obs: Tensor) -> torch.distributions.Independent:
         """Normalised observations ``[B, O]`` → distribution over actions ``[B, A]``."""

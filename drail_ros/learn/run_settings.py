@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from drail_ros import plugins, settings
 from drail_ros.errors import UserError, unknown_name
+from drail_ros.learn.agents.ppo import PpoSettings
 from drail_ros.settings import Settings, setting
 from drail_ros.tasks.task import Task
 
@@ -48,7 +49,7 @@ class AdversarialSettings(RunSettings):
     checkpoint_every: int = setting(16_384, 'environment steps between checkpoints', low=1)
     stop_at_success: float = setting(
         0.0, 'end the run once an evaluation succeeds this often; 0 is never', low=0.0, high=1.0)
-    agent: Settings = Settings()
+    agent: PpoSettings = PpoSettings()
     reward: Settings = Settings()
 
 
@@ -90,9 +91,8 @@ def make_run_settings(overrides: Mapping[str, object], source: str = 'settings')
         _, learner = plugins.load(plugins.OFFLINE, algorithm)
         base: RunSettings = OfflineSettings(learner=learner())
     else:
-        from drail_ros.learn.agents.ppo import PpoSettings
         _, reward = plugins.load(plugins.REWARDS, algorithm)
-        base = AdversarialSettings(agent=PpoSettings(), reward=reward())
+        base = AdversarialSettings(reward=reward())
     known = settings.specs(base)
     for key in ('*', algorithm, f'* {preset}', f'{algorithm} {preset}'):
         own = {k: v for k, v in task.training.get(key, {}).items()

@@ -50,9 +50,9 @@ class Trainer:
         self.scaler = ReturnScaler(run.num_envs, run.agent.discount).to(self.device)
         self.policy = Policy(self.normaliser, self.agent.actor)
         self._demonstrations = demonstrations
-        self._expert_obs = self._tensor(demonstrations.obs)
-        self._expert_action = self._tensor(demonstrations.action)
-        self._expert_next = self._tensor(demonstrations.next_obs)
+        self._expert_obs, self._expert_action, self._expert_next = (
+            torch.tensor(array, device=self.device) for array in
+            (demonstrations.obs, demonstrations.action, demonstrations.next_obs))
         self.folder = RunFolder(run, demonstrations.content_hash())
         self.step, self.best = 0, -1.0
         self.seconds = dict.fromkeys(('simulation', 'discriminator', 'reward', 'policy'), 0.0)
@@ -82,6 +82,7 @@ class Trainer:
 
     def iterate(self) -> dict[str, float]:
         """Run one iteration and return what there is to log."""
+        run = self.run_settings
         began = time.perf_counter()
         rollout, obs, next_obs, action = self._collect()
         self.normaliser.update(obs)
@@ -92,10 +93,10 @@ class Trainer:
             metrics = self.reward_model.update(expert, mine)
         with self._timed('reward'):
             raw = self.reward_model.reward(mine).view_as(rollout.value)
-            rewards = self.scaler(raw, rollout.ended) if self.run_settings.normalise_reward else raw
-            rewards = rewards + self.run_settings.reward_offset
+            scaled = self.scaler(raw, rollout.ended) if run.normalise_reward else raw
+            rewards = scaled + run.reward_offset
         with self._timed('policy'):
-            progress = self.step / self.run_settings.total_steps
+            progress = self.step / run.total_steps
             metrics |= self.agent.update(rollout, rewards, progress)
         self.step += rollout.value.numel()
         seconds = time.perf_counter() - began
@@ -153,10 +154,12 @@ class Trainer:
         sampler = torch.Generator(self.device).manual_seed(seed)
         sampled = evaluate(self.sim, lambda obs: self.policy.act(obs, sampler), episodes, seed)
         self._obs = self.sim.set_state(before)
-        if result.success_rate > self.best:
+        is_best = result.success_rate > self.best
+        if is_best:
             self.best = result.success_rate
             self.policy.save(self.folder.path / BEST_POLICY, self._policy_info())
         return {**_as_metrics('evaluation', result), **_as_metrics('evaluation_sampled', sampled),
+                'evaluation/is_best': float(is_best),
                 'evaluation/best_success_rate': self.best}
 
     def _due(self, every: int) -> bool:

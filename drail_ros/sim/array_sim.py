@@ -16,9 +16,6 @@ class ArraySim(EpisodicSim):
         super().__init__(task, num_envs, first_env)
         self._dynamics = task.dynamics
 
-    def close(self) -> None:
-        """Nothing to release."""
-
     def _advance(self, actions: Array) -> None:
         self._readings[:] = self._dynamics.step(self._readings, actions)
 

@@ -1,5 +1,7 @@
-"""The protocol of N environments stepped at once. Implementations are in this folder and, over
-topics, in ``nodes/``; the training loop cannot tell them apart.
+"""The protocol of N environments stepped at once.
+
+Implementations are in this folder and, over topics, in ``nodes/``; the training loop cannot tell
+them apart.
 """
 
 from __future__ import annotations

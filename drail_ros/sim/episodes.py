@@ -16,8 +16,10 @@ from drail_ros.tasks.task import Array, Task
 
 
 class EpisodicSim(ABC):
-    """Base of the simulators. ``first_env`` numbers the environments from there on, so that
-    several simulators can each hold a part of one batch.
+    """Base of the simulators.
+
+    ``first_env`` numbers the environments from there on, so that several simulators can each hold
+    a part of one batch.
     """
 
     def __init__(self, task: Task, num_envs: int, first_env: int) -> None:
@@ -68,6 +70,9 @@ class EpisodicSim(ABC):
             obs = final_obs.copy()
             obs[ended] = self.task.observe(self._readings[ended])
         return Step(obs, final_obs, success.copy(), truncated, success)
+
+    def close(self) -> None:
+        """Release what the simulator holds."""
 
     def get_state(self) -> State:
         """Return a copy of the exact state."""

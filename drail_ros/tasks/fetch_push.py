@@ -1,9 +1,10 @@
 """FetchPush: a Fetch arm with closed gripper pushes a block to a goal on the table.
 
 The setting of Lai et al., DRAIL (NeurIPS 2024): 16-D observation without velocities, 3-D action,
-60 control steps, success ends the episode. The block starts on one side of the gripper and the goal
-lies on the other, so the arm must first go round the block. Physics follow Gymnasium-Robotics'
-FetchPush: its model files, 20 substeps of 2 ms, a mocap body that drags the gripper.
+60 control steps, success ends the episode. The block starts on one side of the gripper and the
+goal lies on the other, so the arm must first go round the block. Physics follow
+Gymnasium-Robotics' FetchPush: its model files, 20 substeps of 2 ms, a mocap body that drags the
+gripper.
 """
 
 from __future__ import annotations

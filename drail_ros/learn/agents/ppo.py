@@ -32,6 +32,7 @@ class PpoSettings(Settings):
     value_weight: float = setting(0.5, 'weight v of the value loss', low=0.0)
     entropy_weight: float = setting(1e-3, 'weight e of the entropy', low=0.0)
     max_gradient_norm: float = setting(0.5, 'gradients are scaled down to this norm', low=0.0)
+    initial_std: float = setting(1.0, 'standard deviation of the first actions', low=1e-3)
     width: int = setting(256, 'hidden width of actor and critic', low=1)
     layers: int = setting(2, 'hidden layers of actor and critic', low=1)
 
@@ -56,7 +57,8 @@ class Ppo(nn.Module):
                  generator: torch.Generator) -> None:
         super().__init__()
         self.settings, self.generator = settings, generator
-        self.actor = GaussianActor(obs_size, action_size, settings.width, settings.layers)
+        self.actor = GaussianActor(obs_size, action_size, settings.width, settings.layers,
+                                   settings.initial_std)
         sizes = [obs_size] + [settings.width] * settings.layers + [1]
         self.critic = orthogonal(mlp(sizes, nn.Tanh), last_gain=1.0)
         self.to(generator.device)

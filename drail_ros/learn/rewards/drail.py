@@ -59,7 +59,7 @@ class Drail(Discriminator):
         self.finish()
 
     def training_logits(self, batch: Batch) -> Tensor:
-        """l = L⁻ - L⁺ with gradients through both, ``[B]``."""
+        """L = L⁻ - L⁺ with gradients through both, ``[B]``."""
         s = self.settings
         return self._logits(state_action(batch), s.training_draws, s.training_shared_noise)
 

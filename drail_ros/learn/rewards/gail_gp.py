@@ -1,6 +1,6 @@
 """GAIL with a gradient penalty (Gulrajani et al., 2017, applied to the logit).
 
-    loss = loss_GAIL + w E (‖∇_x l(x̂)‖ - 1)²,   x̂ = u x_E + (1 - u) x_π,   u ~ U[0, 1]
+loss = loss_GAIL + w E (‖∇_x l(x̂)‖ - 1)²,   x̂ = u x_E + (1 - u) x_π,   u ~ U[0, 1]
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.functional import softplus
 
 REWARD_FORMS = ('logit', 'log_d', 'neg_log_one_minus_d')
 
@@ -16,5 +16,5 @@ def reward_of_logit(logit_expert_is_high: Tensor, form: str) -> Tensor:
     if form == 'logit':
         return logit_expert_is_high
     if form == 'log_d':
-        return -F.softplus(-logit_expert_is_high)
-    return F.softplus(logit_expert_is_high)
+        return -softplus(-logit_expert_is_high)
+    return softplus(logit_expert_is_high)

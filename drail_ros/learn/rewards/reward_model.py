@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from drail_ros.learn.batch import Batch, paired_minibatches
 from drail_ros.settings import Settings, setting
@@ -93,7 +93,7 @@ class Discriminator(nn.Module):
                                              self.generator):
             logits = self.training_logits(_joined(real, fake))
             expert_is_high, agent_is_low = logits.split([len(real), len(fake)])
-            loss = F.softplus(-expert_is_high).mean() + F.softplus(agent_is_low).mean()
+            loss = softplus(-expert_is_high).mean() + softplus(agent_is_low).mean()
             self.optimiser.zero_grad()
             (loss + self.penalty(real, fake)).backward()
             self.optimiser.step()

@@ -1,0 +1,243 @@
+"""The ``drail`` command: demos, train, eval, export, plot, up, demo. No ROS needed but for up."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from drail_ros import __version__, plugins, settings
+from drail_ros.errors import UserError
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells use it (128 + SIGINT)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog='drail', description='From demonstrations to a policy on hardware.')
+    parser.add_argument('--version', action='version', version=f'drail_ros {__version__}')
+    commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    _add_demos(commands)
+    _add_train(commands, words)
+    _add_eval(commands)
+    _add_export(commands)
+    _add_plot(commands)
+    _add_up(commands)
+    try:
+        options = parser.parse_args(words)
+        return options.run(options)
+    except UserError as error:
+        print(f'drail: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('drail: interrupted', file=sys.stderr)
+        return INTERRUPTED
+
+
+def _add_demos(commands: argparse._SubParsersAction) -> None:
+    demos = commands.add_parser('demos', help='collect and look at demonstrations')
+    actions = demos.add_subparsers(dest='action', required=True, metavar='ACTION')
+    collect = actions.add_parser('collect', help='record the scripted expert of a task')
+    _add_task(collect)
+    collect.add_argument('--episodes', type=int, default=0, help="0: the task's own number")
+    collect.add_argument('--noise', type=float, nargs=2, metavar=('LOW', 'HIGH'),
+                         help="lowest and highest noise level (default: the task's)")
+    collect.add_argument('--seed', type=int, default=0)
+    collect.add_argument('--output', type=Path, help="folder (default: the task's own)")
+    collect.set_defaults(run=_collect)
+    info = actions.add_parser('info', help='print and plot what is in a folder')
+    info.add_argument('path', type=Path, help='folder of demonstrations')
+    info.add_argument('--plot', type=Path, metavar='PNG', help='draw the demonstrations')
+    info.set_defaults(run=_info)
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from drail_ros import session
+    task = plugins.load(plugins.TASKS, options.task)
+    path = options.output or session.scripted_demonstrations_path(task)
+    low, high = options.noise or (None, None)
+    with tqdm(total=options.episodes or task.demonstrations, unit='episode') as bar:
+        summary = session.collect_demonstrations(
+            task, path, episodes=options.episodes, seed=options.seed, noise_low=low,
+            noise_high=high, progress=lambda stored, total: bar.update(stored - bar.n) and None)
+    print(f'{summary}\nin {path}')
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from drail_ros.data.describe import describe
+    from drail_ros.data.storage import load
+    demonstrations = load(options.path)
+    print(describe(demonstrations))
+    if options.plot:
+        from drail_ros.view.demonstrations import plot_demonstrations
+        plot_demonstrations(demonstrations, options.plot)
+        print(f'drawn in {options.plot}')
+    return 0
+
+
+def _add_train(commands: argparse._SubParsersAction, words: Sequence[str]) -> None:
+    train = commands.add_parser(
+        'train', help='train in this process',
+        description='Settings below are those of the chosen --task, --algorithm and --preset.')
+    if 'train' in words:
+        from drail_ros.learn.run_settings import make_run_settings
+        first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        for name in ('task', 'algorithm', 'preset'):
+            first.add_argument(f'--{name}', default=argparse.SUPPRESS)
+        chosen = vars(first.parse_known_args(words[1:])[0])
+        for spec in settings.specs(make_run_settings(chosen)).values():
+            train.add_argument(_flag(spec.name), dest=spec.name, default=argparse.SUPPRESS,
+                               metavar=spec.type.__name__.upper(),
+                               help=f'{spec.describe()} (default: {spec.default!r})'.replace(
+                                   '%', '%%'))
+    train.set_defaults(run=_train)
+
+
+def _flag(name: str) -> str:
+    return '--' + name.replace('_', '-')
+
+
+def _train(options: argparse.Namespace) -> int:
+    from drail_ros import session
+    from drail_ros.learn.run_settings import AdversarialSettings, make_run_settings, task_of
+    from drail_ros.sim.make import make_sim
+    from drail_ros.view.progress import ProgressBar
+    given = {k: v for k, v in vars(options).items() if k not in ('command', 'run')}
+    run = make_run_settings(given, 'drail train')
+    demonstrations = session.demonstrations_for(run, print)
+    bar = (ProgressBar(run.total_steps, 'step') if isinstance(run, AdversarialSettings)
+           else ProgressBar(int(settings.values(run)['learner.epochs']), 'epoch'))
+    sim = make_sim(task_of(run), run.num_envs, run.noise)
+    interrupted = _StopOnce()
+    try:
+        path = session.train(run, demonstrations, sim, bar.report, interrupted)
+    finally:
+        bar.close()
+        sim.close()
+    print(f'policy exported to {path}')
+    if interrupted():
+        print('interrupted; continue with --resume true', file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+class _StopOnce:
+    """Ctrl-C asks training to stop after the iteration; a second one interrupts at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._before = signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def __call__(self) -> bool:
+        return self._asked
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._asked = True
+        signal.signal(signal.SIGINT, self._before)
+
+
+def _add_eval(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser('eval', help='measure how often a policy succeeds')
+    command.add_argument('policy', type=Path, help='run folder, .safetensors or .onnx')
+    command.add_argument('--episodes', type=int, default=200)
+    command.add_argument('--noise', type=float, default=0.0, help='0: that of the training')
+    command.add_argument('--seed', type=int, default=0)
+    command.add_argument('--sampled', action='store_true', help='sample actions')
+    command.set_defaults(run=_eval)
+
+
+def _eval(options: argparse.Namespace) -> int:
+    from drail_ros import session
+    result, info = session.evaluate_policy(
+        options.policy, episodes=options.episodes, noise=options.noise, seed=options.seed,
+        sampled=options.sampled)
+    print(f'{info["task"]} {options.policy}: {result}')
+    return 0
+
+
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser('export', help='write a policy as one self-describing ONNX file')
+    command.add_argument('policy', type=Path, help='run folder or .safetensors')
+    command.add_argument('output', type=Path, help='.onnx file to write')
+    command.set_defaults(run=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from drail_ros import session
+    difference = session.export_policy(options.policy, options.output)
+    print(f'{options.output}: largest difference from torch {difference:.1e}')
+    return 0
+
+
+def _add_plot(commands: argparse._SubParsersAction) -> None:
+    plot = commands.add_parser('plot', help='learning curves, reward maps')
+    kinds = plot.add_subparsers(dest='kind', required=True, metavar='KIND')
+    curves = kinds.add_parser('curves', help='success over environment steps')
+    curves.add_argument('runs', type=Path, nargs='+', help='run folders; seeds are averaged')
+    curves.add_argument('--output', type=Path, default=Path('curves.png'))
+    curves.set_defaults(run=_plot_curves)
+    sine = kinds.add_parser('sine', help='rewards learned on task sine, on one scale')
+    sine.add_argument('runs', type=Path, nargs='+', help='run folders of task sine')
+    sine.add_argument('--output', type=Path, default=Path('sine.png'))
+    sine.set_defaults(run=_plot_sine)
+
+
+def _plot_curves(options: argparse.Namespace) -> int:
+    from drail_ros.view.curves import plot_curves
+    plot_curves(options.runs, options.output)
+    print(f'drawn in {options.output}')
+    return 0
+
+
+def _plot_sine(options: argparse.Namespace) -> int:
+    from drail_ros.view.reward_map import plot_reward_maps
+    for name, roughness in plot_reward_maps(options.runs, options.output).items():
+        print(f'{name}: roughness {roughness:.3f} (mean |dD/ds| between demonstrated intervals)')
+    print(f'drawn in {options.output}')
+    return 0
+
+
+def _add_up(commands: argparse._SubParsersAction) -> None:
+    from drail_ros.stack import stacks
+    up = commands.add_parser('up', help='start the nodes of a stack (where ros2 launch is not)')
+    up.add_argument('stack', choices=stacks())
+    up.add_argument('assignments', nargs='*', metavar='name:=value',
+                    help='parameters of the nodes, and namespace, log_level')
+    up.set_defaults(run=lambda options: _up(options.stack, options.assignments))
+    demo = commands.add_parser('demo', help='train_fetch, then evaluate what it exported')
+    demo.add_argument('assignments', nargs='*', metavar='name:=value',
+                      help='parameters of train_fetch, such as seed:=1')
+    demo.set_defaults(run=_demo)
+
+
+def _up(stack: str, assignments: Sequence[str]) -> int:
+    from drail_ros.stack import up
+    return up(stack, list(assignments))
+
+
+def _demo(options: argparse.Namespace) -> int:
+    """Learn to push, then serve the result to the simulated robot; a second call resumes."""
+    output = 'runs/demo'
+    status = _up('train_fetch', [f'output_dir:={output}', 'resume:=true', 'stop_at_success:=0.95',
+                                 *options.assignments])
+    if status:
+        return status
+    return _up('evaluate', [f'policy_path:={output}/policy.onnx'])
+
+
+def _add_task(parser: argparse.ArgumentParser) -> None:
+    names = plugins.names(plugins.TASKS)
+    parser.add_argument('--task', default='fetch_push', help='one of ' + ', '.join(names))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""From settings to a finished run: what the command line and the nodes do alike.
+
+Collects demonstrations where there are none, trains, exports the best policy. Owns no mathematics
+and no topics.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from drail_ros import plugins
+from drail_ros.data.collect import collect
+from drail_ros.data.demonstrations import Demonstrations
+from drail_ros.data.storage import load
+from drail_ros.deploy.export import export_onnx
+from drail_ros.errors import UserError
+from drail_ros.learn.compute import pick_device
+from drail_ros.learn.evaluate import EVALUATION_SEED, Evaluation, evaluate
+from drail_ros.learn.networks import global_seed
+from drail_ros.learn.policy import load_policy
+from drail_ros.learn.run_folder import BEST_POLICY, POLICY, RunFolder
+from drail_ros.learn.run_settings import (
+    AdversarialSettings,
+    OfflineSettings,
+    RunSettings,
+    task_of,
+)
+from drail_ros.learn.trainer import Report, Trainer
+from drail_ros.sim.batch_sim import BatchSim
+from drail_ros.sim.make import make_sim
+from drail_ros.tasks.task import Task
+
+EXPORTED_POLICY = 'policy.onnx'
+OnPolicy = Callable[[Path, int], None]
+"""Called with the exported file and the environment step it was learned at."""
+
+
+def scripted_demonstrations_path(task: Task) -> Path:
+    """Where a task's scripted demonstrations are kept when no folder is named."""
+    cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(cache) / 'drail_ros' / 'demonstrations' / task.name
+
+
+def collect_demonstrations(task: Task, path: Path, *, episodes: int = 0, seed: int = 0,
+                           noise_low: float | None = None, noise_high: float | None = None,
+                           progress: Callable[[int, int], None] | None = None) -> str:
+    """Record the task's scripted expert into ``path``; return a summary."""
+    return str(collect(task, path, episodes or task.demonstrations,
+                       lambda noise, num_envs: make_sim(task, num_envs, noise),
+                       noise_low=noise_low, noise_high=noise_high, seed=seed, progress=progress))
+
+
+def demonstrations_for(run: RunSettings, say: Callable[[str], None]) -> Demonstrations:
+    """Load the run's demonstrations; with no ``demo_path``, the task's scripted ones.
+
+    Scripted demonstrations are collected once and kept.
+
+    Raises:
+        UserError: the folder is missing, damaged or of another task.
+
+    """
+    task = task_of(run)
+    path = Path(run.demo_path) if run.demo_path else scripted_demonstrations_path(task)
+    if not run.demo_path and not (path / 'dataset.json').exists():
+        say(f'collecting {task.demonstrations} scripted demonstrations into {path}')
+        beside = path.with_name(f'{path.name}.{os.getpid()}')
+        say(collect_demonstrations(task, beside))
+        beside.rename(path)
+    demonstrations = load(path, task)
+    return demonstrations.subset(run.transitions) if run.transitions else demonstrations
+
+
+def train(run: RunSettings, demonstrations: Demonstrations, sim: BatchSim, report: Report,
+          should_stop: Callable[[], bool] = lambda: False,
+          on_policy: OnPolicy | None = None) -> Path:
+    """Train to the end or until stopped; return the exported best policy.
+
+    Raises:
+        UserError: the folder holds another run, the disk is full, training diverged, …
+
+    """
+    def export(policy_file: Path, step: int) -> Path:
+        path = Path(run.output_dir) / EXPORTED_POLICY
+        policy, info = load_policy(policy_file)
+        export_onnx(policy, task_of(run), path, info)
+        if on_policy:
+            on_policy(path, step)
+        return path
+
+    def report_and_export(step: int, metrics: dict[str, float]) -> None:
+        report(step, metrics)
+        if metrics.get('evaluation/is_best'):
+            export(Path(run.output_dir) / BEST_POLICY, step)
+
+    if isinstance(run, OfflineSettings):
+        policy_file, step = _train_offline(run, demonstrations, sim, report)
+    else:
+        assert isinstance(run, AdversarialSettings)
+        trainer = Trainer(sim, demonstrations, run, report_and_export)
+        trainer.run(should_stop)
+        policy_file, step = saved_policy(Path(run.output_dir)), trainer.step
+    return export(policy_file, step)
+
+
+def _train_offline(run: OfflineSettings, demonstrations: Demonstrations, sim: BatchSim,
+                   report: Report) -> tuple[Path, int]:
+    folder = RunFolder(run, demonstrations.content_hash())
+    global_seed(run.seed)
+    generator = torch.Generator(pick_device(run.device)).manual_seed(run.seed)
+    make_learner, _ = plugins.load(plugins.OFFLINE, run.algorithm)
+    learner = make_learner(demonstrations, run.learner, generator)
+    folder.start_log(0)
+
+    def log(epoch: int, metrics: dict[str, float]) -> None:
+        folder.log(epoch, metrics)
+        report(epoch, metrics)
+
+    learner.learn(log)
+    result = evaluate(sim, learner.policy.act, run.evaluation_episodes,
+                      run.seed + EVALUATION_SEED)
+    folder.log(learner.epochs, {'evaluation/success_rate': result.success_rate})
+    folder.close()
+    path = folder.path / POLICY
+    learner.policy.save(path, {
+        'task': run.task, 'algorithm': run.algorithm, 'noise': run.noise, 'seed': run.seed,
+        'step': 0, 'demonstrations': demonstrations.content_hash()})
+    return path, 0
+
+
+def evaluate_policy(file: Path, *, episodes: int, noise: float, seed: int, num_envs: int = 32,
+                    sampled: bool = False) -> tuple[Evaluation, dict[str, object]]:
+    """Evaluate a run folder, a saved policy or an exported ONNX file in this process.
+
+    Raises:
+        UserError: the file is missing, damaged or of another task.
+
+    """
+    file = saved_policy(file)
+    if file.suffix == '.onnx':
+        return _evaluate_onnx(file, episodes, noise, seed, num_envs, sampled)
+    policy, info = load_policy(file)
+    task = plugins.load(plugins.TASKS, str(info['task']))
+    sampler = torch.Generator().manual_seed(seed) if sampled else None
+    return _evaluate(task, lambda obs: policy.act(obs, sampler), episodes,
+                     noise or float(str(info['noise'])), seed, num_envs), info
+
+
+def _evaluate_onnx(file: Path, episodes: int, noise: float, seed: int, num_envs: int,
+                   sampled: bool) -> tuple[Evaluation, dict[str, object]]:
+    from drail_ros.deploy.policy import OnnxPolicy
+    if sampled:
+        raise UserError('an exported policy is deterministic', found=f'sampled, {file}',
+                        do='evaluate the run folder instead')
+    policy = OnnxPolicy(file)
+    task = plugins.load(plugins.TASKS, str(policy.metadata['task']))
+    return _evaluate(task, lambda obs: task.action_from_command(policy.command(obs)), episodes,
+                     noise or task.default_noise, seed, num_envs), policy.metadata
+
+
+def _evaluate(task: Task, act: Callable, episodes: int, noise: float, seed: int,
+              num_envs: int) -> Evaluation:
+    sim = make_sim(task, num_envs, noise)
+    try:
+        return evaluate(sim, act, episodes, seed + EVALUATION_SEED)
+    finally:
+        sim.close()
+
+
+def export_policy(file: Path, output: Path) -> float:
+    """Export a run folder's best policy, or a saved one; return the difference from torch.
+
+    Raises:
+        UserError: the file is missing or no policy, or the export differs from it.
+
+    """
+    policy, info = load_policy(saved_policy(file))
+    return export_onnx(policy, plugins.load(plugins.TASKS, str(info['task'])), output, info)
+
+
+def saved_policy(file: Path) -> Path:
+    """Return the best (else the last) policy of a run folder; any other file as it is."""
+    if file.is_dir():
+        best = file / BEST_POLICY
+        return best if best.exists() else file / POLICY
+    return file

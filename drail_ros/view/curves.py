@@ -1,0 +1,58 @@
+"""Learning curves: success over environment steps, seeds of one method averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from drail_ros.errors import UserError
+from drail_ros.files import read_json
+from drail_ros.learn.run_folder import read_metrics
+
+_RATE = 'evaluation/success_rate'
+
+
+def plot_curves(runs: Sequence[Path], output: Path) -> None:
+    """Draw the runs; those that differ in nothing but the seed share a mean ± std band.
+
+    Raises:
+        UserError: a folder holds no run, or a run without an evaluation.
+
+    """
+    figure = Figure(figsize=(8, 4.5), layout='constrained')
+    axes = figure.subplots()
+    for label, members in _grouped(runs).items():
+        steps = np.unique(np.concatenate([s for s, _ in members]))
+        steps = steps[steps <= min(s[-1] for s, _ in members)]
+        rates = np.array([np.interp(steps, s, r) for s, r in members]) * 100
+        mean, spread = rates.mean(axis=0), rates.std(axis=0)
+        name = f'{label} ({len(members)} seeds)' if len(members) > 1 else label
+        line, = axes.plot(steps / 1e6, mean, label=name)
+        axes.fill_between(steps / 1e6, mean - spread, mean + spread, alpha=0.2,
+                          color=line.get_color(), linewidth=0)
+    axes.set(xlabel='environment steps [million]', ylabel='success of the mean action [%]',
+             ylim=(-2, 102))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(output, dpi=150)
+
+
+def _grouped(runs: Sequence[Path]) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
+    records = [read_json(run / 'run.json')['settings'] for run in runs]
+    ignored = ('seed', 'output_dir', 'resume', 'demo_path', 'device', 'stop_at_success')
+    varied = [name for name in records[0] if name not in ignored
+              and len({str(r.get(name)) for r in records}) > 1]
+    groups: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for run, record in zip(runs, records):
+        rows = [row for row in read_metrics(run) if _RATE in row]
+        if not rows:
+            raise UserError(f'{run} has no evaluation yet', do='train further')
+        others = [f'{name}={record.get(name)}' for name in varied
+                  if name != 'algorithm' and name in record]
+        label = ' '.join([str(record['algorithm']), *others[:3]])
+        groups.setdefault(label, []).append((np.array([row['step'] for row in rows]),
+                                             np.array([row[_RATE] for row in rows])))
+    return groups

@@ -1,0 +1,31 @@
+"""The progress bar of a run: success rate, steps per second, time left."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from tqdm import tqdm
+
+
+class ProgressBar:
+    """Shows a run in a terminal; where output is no terminal, a line now and then."""
+
+    def __init__(self, total: int, unit: str, stream: TextIO = sys.stderr) -> None:
+        self._bar = tqdm(total=total, unit=unit, unit_scale=True, file=stream,
+                         dynamic_ncols=True, smoothing=0.1,
+                         mininterval=0.5 if stream.isatty() else 10.0)
+        self._success: dict[str, str] = {}
+
+    def report(self, step: int, metrics: dict[str, float]) -> None:
+        """Show the state after an iteration."""
+        for label, name in (('train', 'train/success_rate'), ('eval', 'evaluation/success_rate'),
+                            ('best', 'evaluation/best_success_rate')):
+            if name in metrics:
+                self._success[label] = f'{metrics[name]:.0%}'
+        self._bar.set_postfix(self._success, refresh=False)
+        self._bar.update(step - self._bar.n)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()
