@@ -38,8 +38,10 @@ check: .venv/ready
 format: .venv/ready
 	.venv/bin/ruff check --fix .
 
+# The peers that a benchmark compares with run in environments of their own, started by it.
 bench: .venv/ready
-	@set -e; for file in bench/[a-z]*.py; do echo "== $$file"; .venv/bin/python "$$file"; done
+	@set -e; for file in $(filter-out %_peer.py,$(wildcard bench/*.py)); do \
+	  echo "== $$file"; .venv/bin/python "$$file"; done
 
 # Keeps .venv: delete it by hand to start afresh.
 clean:
@@ -47,13 +49,14 @@ clean:
 	find bench drail_ros launch test -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The drail_ros in .venv is the source tree itself (--editable): edits need no new installation.
-# Without a GPU, the CPU build of torch is a tenth of the download; it is taken where pip's
-# configured sources offer one.
+# Without a GPU, the CPU build of torch is a far smaller download; it is taken where the sources pip is
+# configured with offer one.
 .venv/ready: setup.py package.xml constraints.txt
 	@test -n '$(PYTHON)' && $(PYTHON) -c '$(IS_NEW_ENOUGH)' || { \
 	  echo 'error: no Python 3.10 or newer found (tried: $(or $(PYTHON),$(PYTHONS)))' >&2; \
 	  echo '  do: install one and name it: make PYTHON=/path/to/python3.12' >&2; exit 1; }
-	@.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv || $(PYTHON) -m virtualenv .venv || { \
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv || \
+	  $(PYTHON) -m virtualenv .venv || { \
 	  echo 'error: $(PYTHON) can make no virtual environment' >&2; \
 	  echo '  do: install its venv module (Debian, Ubuntu: sudo apt install python3-venv)' >&2; exit 1; }
 	@echo 'installing drail_ros and its dependencies in .venv (once, some minutes)'

@@ -46,9 +46,11 @@ setup(
     extras_require={
         'ros': [
             'ros-rclpy[fastrtps]',
+            'ros-builtin-interfaces',
             'ros-diagnostic-msgs',
             'ros-geometry-msgs',
             'ros-lifecycle-msgs',
+            'ros-rcl-interfaces',
             'ros-rosgraph-msgs',
             'ros-sensor-msgs',
             'ros-std-msgs',

@@ -1,4 +1,4 @@
-"""The package as colcon and pip see it: one version, complete dependencies, all files installed."""
+"""The package as colcon and pip see it: one version, all dependencies and files."""
 
 import ast
 import os
