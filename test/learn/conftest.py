@@ -1,0 +1,36 @@
+"""A tiny task whose imitation is solved in seconds, and demonstrations of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from drail_ros.data.demonstrations import Demonstrations, Episode, Layout
+from drail_ros.sim.make import make_sim
+from drail_ros.tasks.fetch_push import PLUGIN as FETCH_PUSH
+from drail_ros.tasks.task import Task
+
+
+def scripted(task: Task, episodes: int) -> Demonstrations:
+    """First episode of each of so many environments, by the scripted expert."""
+    rng = np.random.default_rng(0)
+    sim = make_sim(task, episodes, task.default_noise)
+    obs = sim.reset(0)
+    rows: list[list[tuple]] = [[] for _ in range(episodes)]
+    open_ = np.ones(episodes, bool)
+    while open_.any():
+        action = task.expert(obs, rng)
+        step = sim.step(action)
+        for i in np.flatnonzero(open_):
+            rows[i].append((obs[i], action[i], step.final_obs[i], step.terminated[i],
+                            step.truncated[i], step.success[i], len(rows[i])))
+        open_ &= ~(step.terminated | step.truncated)
+        obs = step.obs
+    columns = [[np.stack(column) for column in zip(*episode)] for episode in rows]
+    return Demonstrations.join([Episode(Layout.of(task), *episode) for episode in columns])
+
+
+@pytest.fixture(scope='session')
+def fetch_push_demonstrations() -> Demonstrations:
+    """Twenty episodes of fetch_push."""
+    return scripted(FETCH_PUSH, 20)

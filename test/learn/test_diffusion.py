@@ -1,0 +1,80 @@
+"""Schedule, timesteps and the noise predictor against closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from drail_ros.learn.diffusion import (
+    DiffusionLoss,
+    NoisePredictor,
+    antithetic_timesteps,
+    cosine_alpha_bar,
+    stratified_timesteps,
+)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_cosine_schedule_follows_its_formula() -> None:
+    alpha_bar = cosine_alpha_bar(1000)
+
+    def f(t: float) -> float:
+        return math.cos((t / 1000 + 0.008) / 1.008 * math.pi / 2) ** 2
+
+    for step in (1, 250, 500, 900):
+        # Clipping betas from below at 1e-4 lowers the first steps a little.
+        assert alpha_bar[step - 1].item() == pytest.approx(f(step) / f(0), rel=5e-3)
+    beta = 1 - alpha_bar[1:] / alpha_bar[:-1]
+    assert (beta > 0.99e-4).all() and (beta < 0.99991).all()
+    assert alpha_bar[-1] < 1e-6
+
+
+def test_antithetic_timesteps_come_in_pairs() -> None:
+    t = antithetic_timesteps(1001, 100, generator())
+    assert len(t) == 1001 and t.min() >= 0 and t.max() < 100
+    assert (t[:500] + t[501:] == 99).all()
+
+
+def test_stratified_timesteps_fill_their_parts() -> None:
+    t = stratified_timesteps(500, 4, 1000, generator())
+    for part, row in enumerate(t):
+        assert row.min() >= 250 * part and row.max() < 250 * (part + 1)
+    assert t.float().mean().item() == pytest.approx(499.5, abs=10)
+
+
+def test_every_hidden_layer_matters() -> None:
+    torch.manual_seed(0)
+    net = NoisePredictor(2, 1, 16, 3, 10)
+    x, t, c = torch.randn(8, 2), torch.arange(8), torch.ones(8, 1)
+    net(x, t, c).square().sum().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_noise_predictor_learns_the_score_of_a_gaussian() -> None:
+    """For x ~ N(μ, σ²) the best ε-prediction is √(1-ᾱ) (x_t - √ᾱ μ) / (ᾱ σ² + 1 - ᾱ)."""
+    torch.manual_seed(0)
+    random, steps, mean, std = generator(1), 50, 0.7, 0.5
+    loss = DiffusionLoss(NoisePredictor(1, 1, 64, 2, steps), steps)
+    optimiser = torch.optim.Adam(loss.parameters(), lr=2e-3)
+    for _ in range(1500):
+        x = mean + std * torch.randn((256, 1), generator=random)
+        t = torch.randint(steps, (256,), generator=random)
+        noise = torch.randn((256, 1), generator=random)
+        optimiser.zero_grad()
+        loss(x, t, noise, torch.zeros(256, 1)).mean().backward()
+        optimiser.step()
+    alpha_bar = cosine_alpha_bar(steps)
+    for step in (10, 25, 40):
+        a = alpha_bar[step].item()
+        centre, spread = math.sqrt(a) * mean, math.sqrt(a * std ** 2 + 1 - a)
+        x_t = torch.linspace(centre - 1.5 * spread, centre + 1.5 * spread, 21)[:, None]
+        expected = math.sqrt(1 - a) * (x_t - centre) / spread ** 2
+        with torch.no_grad():
+            found = loss.net(x_t, torch.full((21,), step), torch.zeros(21, 1))
+        assert (found - expected).abs().mean() < 0.1

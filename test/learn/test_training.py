@@ -1,0 +1,152 @@
+"""Whole runs: resume, refusal, divergence; small, on real physics."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from drail_ros.data.demonstrations import Demonstrations
+from drail_ros.errors import UserError
+from drail_ros.files import read_tensors
+from drail_ros.learn.checkpoint import load_checkpoint, save_checkpoint
+from drail_ros.learn.evaluate import wilson_interval
+from drail_ros.learn.run_folder import read_metrics
+from drail_ros.learn.run_settings import make_run_settings
+from drail_ros.learn.trainer import Trainer
+from drail_ros.sim.make import make_sim
+from drail_ros.tasks.fetch_push import PLUGIN as FETCH_PUSH
+
+SMALL: dict[str, object] = {
+    'total_steps': 512, 'num_envs': 4, 'rollout_steps': 32, 'evaluate_every': 256,
+    'evaluation_episodes': 4, 'checkpoint_every': 128, 'reward.width': 16, 'reward.layers': 2,
+    'reward.batch_size': 32, 'agent.width': 16, 'agent.epochs': 2, 'agent.minibatches': 4,
+    'device': 'cpu'}
+
+
+def trainer(folder: Path, demonstrations: Demonstrations, **changes: Any) -> Trainer:
+    run = make_run_settings({**SMALL, 'output_dir': str(folder), **changes})
+    return Trainer(make_sim(FETCH_PUSH, run.num_envs, run.noise), demonstrations, run,
+                   lambda step, metrics: None)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return read_tensors(folder / 'policy.safetensors', 'policy')[0]
+
+
+def assert_same_weights(first: Path, second: Path) -> None:
+    ours, theirs = weights(first), weights(second)
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        assert torch.equal(value, theirs[name]), name
+
+
+@pytest.mark.parametrize('algorithm', ['drail', 'gail', 'gail_gp'])
+def test_stopped_and_resumed_equals_never_stopped(
+        algorithm: str, tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
+    whole, parts = tmp_path / 'whole', tmp_path / 'parts'
+    trainer(whole, fetch_push_demonstrations, algorithm=algorithm).run()
+    stops = iter([False, False, True])
+    trainer(parts, fetch_push_demonstrations, algorithm=algorithm).run(lambda: next(stops))
+    assert load_checkpoint(parts / 'checkpoint.safetensors')['step'] == 256
+    trainer(parts, fetch_push_demonstrations, algorithm=algorithm, resume=True).run()
+    assert_same_weights(whole, parts)
+    assert [r['step'] for r in read_metrics(whole)] == [r['step'] for r in read_metrics(parts)]
+
+
+def test_killed_and_resumed_equals_never_killed(
+        tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
+    """SIGKILL at whatever moment, more than once; the resumed run ends with the same weights."""
+    from drail_ros.data.demonstrations import Episode
+    from drail_ros.data.storage import DatasetWriter
+    demos = tmp_path / 'demos'
+    d = fetch_push_demonstrations
+    with DatasetWriter(demos, FETCH_PUSH) as writer:
+        for start, length in zip(d.starts, d.lengths):
+            rows = slice(start, start + length)
+            writer.append(Episode(d.layout, d.obs[rows], d.action[rows], d.next_obs[rows],
+                                  d.terminated[rows], d.truncated[rows], d.success[rows],
+                                  d.step[rows]))
+    flags = [f'--{name.replace("_", "-")}={value}' for name, value in SMALL.items()
+             if name != 'total_steps']
+    flags += ['--total-steps=2048', f'--demo-path={demos}']
+
+    def start(folder: Path, *more: str) -> subprocess.Popen:
+        return subprocess.Popen([sys.executable, '-m', 'drail_ros.cli', 'train', *flags,
+                                 f'--output-dir={folder}', *more], stderr=subprocess.DEVNULL)
+
+    assert start(tmp_path / 'whole').wait(timeout=100) == 0
+    for rows in (3, 8):
+        process = start(tmp_path / 'killed', '--resume=true')
+        deadline = time.monotonic() + 60
+        while len(read_metrics(tmp_path / 'killed')) < rows and time.monotonic() < deadline:
+            os.sched_yield()
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert start(tmp_path / 'killed', '--resume=true').wait(timeout=100) == 0
+    assert_same_weights(tmp_path / 'whole', tmp_path / 'killed')
+
+
+def test_a_run_is_not_overwritten_nor_changed_on_resume(
+        tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
+    trainer(tmp_path, fetch_push_demonstrations).run(lambda: True)
+    with pytest.raises(UserError, match='already holds a run'):
+        trainer(tmp_path, fetch_push_demonstrations)
+    with pytest.raises(UserError, match=r'reward\.width: 16 then, 24 now'):
+        trainer(tmp_path, fetch_push_demonstrations, resume=True, **{'reward.width': 24})
+    with pytest.raises(UserError, match='demonstrations are not those'):
+        trainer(tmp_path, fetch_push_demonstrations.subset(200), resume=True)
+
+
+def test_a_truncated_checkpoint_is_named(
+        tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
+    trainer(tmp_path, fetch_push_demonstrations).run(lambda: True)
+    checkpoint = tmp_path / 'checkpoint.safetensors'
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    with pytest.raises(UserError, match='checkpoint.safetensors cannot be read'):
+        trainer(tmp_path, fetch_push_demonstrations, resume=True)
+
+
+def test_divergence_stops_the_run_and_saves_its_state(
+        tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
+    run = trainer(tmp_path, fetch_push_demonstrations)
+    with torch.no_grad():
+        next(run.reward_model.parameters()).fill_(float('nan'))
+    with pytest.raises(UserError, match='training diverged'):
+        run.run()
+    assert (tmp_path / 'diverged.safetensors').exists()
+
+
+def test_a_checkpoint_holds_any_nesting(tmp_path: Path) -> None:
+    state = {'a': [1, 2.5, None, 'text', {'b': torch.arange(3)}], 'c': {0: True}}
+    save_checkpoint(tmp_path / 'x.safetensors', state)
+    loaded = load_checkpoint(tmp_path / 'x.safetensors')
+    assert torch.equal(loaded['a'][4]['b'], torch.arange(3))
+    assert loaded['a'][:4] == state['a'][:4] and loaded['c'] == {0: True}
+
+
+def test_cloning_imitates_better_than_chance(fetch_push_demonstrations: Demonstrations) -> None:
+    from drail_ros.learn.evaluate import evaluate
+    from drail_ros.learn.offline.bc import Bc, BcSettings
+    torch.manual_seed(0)
+    learner = Bc(fetch_push_demonstrations, BcSettings(epochs=60, learning_rate=1e-3),
+                 torch.Generator().manual_seed(0))
+    losses: list[float] = []
+    learner.learn(lambda epoch, metrics: losses.append(metrics['bc/loss']))
+    assert losses[-1] < 0.3 * losses[0]
+    result = evaluate(make_sim(FETCH_PUSH, 16, 1.0), learner.policy.act, 32, 3)
+    assert result.success_rate > 0.25  # a random policy never succeeds
+
+
+def test_wilson_interval() -> None:
+    """Values from Brown, Cai & DasGupta (2001), and the extremes."""
+    low, high = wilson_interval(15, 50)
+    assert low == pytest.approx(0.191, abs=1e-3) and high == pytest.approx(0.438, abs=1e-3)
+    assert wilson_interval(0, 10)[0] == 0.0 and wilson_interval(10, 10)[1] == pytest.approx(1.0)

@@ -1,0 +1,128 @@
+"""Every simulator of every task keeps the promises of the BatchSim protocol."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from drail_ros import plugins
+from drail_ros.errors import UserError
+from drail_ros.sim.batch_sim import Step
+from drail_ros.sim.episodes import EpisodicSim
+from drail_ros.sim.make import make_sim
+from drail_ros.tasks.task import Task
+
+TASKS = [plugins.load(plugins.TASKS, name) for name in plugins.names(plugins.TASKS)]
+every_task = pytest.mark.parametrize('task', TASKS, ids=lambda t: t.name)
+
+
+def random_actions(task: Task, steps: int, num_envs: int) -> np.ndarray:
+    shape = steps, num_envs, task.action_size
+    return np.random.default_rng(5).uniform(-1, 1, shape).astype(np.float32)
+
+
+def roll(sim: EpisodicSim, actions: np.ndarray) -> list[Step]:
+    return [sim.step(a) for a in actions]
+
+
+def same(first: list[Step], second: list[Step]) -> bool:
+    return all(np.array_equal(getattr(a, name), getattr(b, name)) for a, b in zip(first, second)
+               for name in ('obs', 'final_obs', 'terminated', 'truncated', 'success'))
+
+
+@every_task
+def test_shapes_and_types(task: Task) -> None:
+    sim = make_sim(task, 3, task.default_noise)
+    obs = sim.reset(0)
+    step = sim.step(np.zeros((3, task.action_size), np.float32))
+    for array in (obs, step.obs, step.final_obs):
+        assert array.shape == (3, task.observation_size) and array.dtype == np.float32
+        assert np.isfinite(array).all()
+    for flags in (step.terminated, step.truncated, step.success):
+        assert flags.shape == (3,) and flags.dtype == bool
+
+
+@every_task
+def test_results_depend_neither_on_threads_nor_on_the_split(task: Task) -> None:
+    actions = random_actions(task, task.horizon + 5, 4)
+    whole = make_sim(task, 4, task.default_noise, threads=2)
+    alone = make_sim(task, 4, task.default_noise, threads=1)
+    tail = make_sim(task, 3, task.default_noise, first_env=1)
+    first, again, last = whole.reset(3), alone.reset(3), tail.reset(3)
+    assert np.array_equal(first, again) and np.array_equal(first[1:], last)
+    steps = roll(whole, actions)
+    assert same(steps, roll(alone, actions))
+    assert all(np.array_equal(a.obs[1:], b.obs)
+               for a, b in zip(steps, roll(tail, actions[:, 1:])))
+
+
+@every_task
+def test_state_is_exact(task: Task) -> None:
+    actions = random_actions(task, task.horizon + 10, 2)
+    sim, other = (make_sim(task, 2, task.default_noise) for _ in range(2))
+    sim.reset(1)
+    roll(sim, actions[:7])
+    state = sim.get_state()
+    other.reset(9)
+    obs = other.set_state(state)
+    assert obs.shape == (2, task.observation_size)
+    assert same(roll(sim, actions[7:]), roll(other, actions[7:]))
+
+
+@every_task
+def test_time_limit_resets_in_the_same_step(task: Task) -> None:
+    sim = make_sim(task, 2, task.default_noise)
+    sim.reset(0)
+    steps = roll(sim, np.zeros((task.horizon, 2, task.action_size), np.float32))
+    assert not any(s.truncated.any() for s in steps[:-1])
+    assert steps[-1].truncated.all() and not steps[-1].terminated.any()
+    assert not np.array_equal(steps[-1].obs, steps[-1].final_obs)
+    assert np.array_equal(steps[0].obs, steps[0].final_obs)
+
+
+@every_task
+def test_seeds_and_episodes_differ(task: Task) -> None:
+    sim = make_sim(task, 2, task.default_noise)
+    first, second = sim.reset(0), sim.reset(1)
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first[0], first[1])
+
+
+@pytest.mark.parametrize(('actions', 'message'), [
+    pytest.param(np.full((2, 3), np.nan, np.float32), 'not finite', id='nan'),
+    pytest.param(np.zeros((2, 4), np.float32), 'wrong shape', id='shape'),
+])
+def test_bad_actions_are_refused(actions: np.ndarray, message: str) -> None:
+    task = plugins.load(plugins.TASKS, 'fetch_push')
+    sim = make_sim(task, 2, 1.0)
+    sim.reset(0)
+    with pytest.raises(UserError, match=message):
+        sim.step(actions)
+
+
+def test_noise_outside_the_levels_is_refused() -> None:
+    with pytest.raises(UserError, match='noise level'):
+        make_sim(plugins.load(plugins.TASKS, 'fetch_push'), 1, 3.0)
+
+
+def test_noise_scales_the_start_boxes() -> None:
+    """Starts fill the boxes and do not leave them (the gripper drifts by under 1 mm)."""
+    task = plugins.load(plugins.TASKS, 'fetch_push')
+    for noise in (1.0, 2.0):
+        obs = make_sim(task, 200, noise).reset(0).astype(float)
+        gripper, block, goal = obs[:, 0:2], obs[:, 3:5], obs[:, 13:15]
+        for place, side in ((block - gripper, 1), (goal - gripper, -1)):
+            assert np.abs(place[:, 0]).max() <= 0.05 * noise + 1e-3
+            assert np.abs(place[:, 0]).max() > 0.045 * noise
+            beyond = side * place[:, 1] - 0.10
+            assert beyond.min() >= -1e-3 and beyond.max() <= 0.04 * noise + 1e-3
+            assert beyond.max() > 0.036 * noise
+
+
+def test_the_scripted_expert_pushes() -> None:
+    from drail_ros.learn.evaluate import evaluate
+    task = plugins.load(plugins.TASKS, 'fetch_push')
+    for noise in task.noise_levels:
+        rng = np.random.default_rng(0)
+        result = evaluate(make_sim(task, 32, noise), lambda obs, r=rng: task.expert(obs, r), 64, 7)
+        assert result.success_rate >= 0.98

@@ -1,0 +1,80 @@
+"""Imports point one way, and only some folders may import some packages."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / 'drail_ros'
+FILES = sorted(PACKAGE.rglob('*.py'))
+
+# From the bottom: a folder or file may import what stands before it, and itself.
+LAYERS = ['errors', 'plugins', 'settings', 'files', 'tasks', 'sim', 'data', 'learn', 'deploy',
+          'view', 'session', 'stack', 'nodes', 'cli']
+ROS = ('rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'visualization_msgs', 'std_srvs',
+       'rosgraph_msgs', 'diagnostic_msgs', 'lifecycle_msgs', 'rcl_interfaces',
+       'builtin_interfaces')
+
+
+def imports(file: Path) -> set[str]:
+    """Dotted names of all that a file imports, inside functions too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text('utf-8'))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f'{node.module}.{alias.name}' for alias in node.names}
+    return found
+
+
+def outside(file: Path) -> set[str]:
+    return {name.split('.')[0] for name in imports(file)} - {'drail_ros'}
+
+
+def layer(parts: tuple[str, ...]) -> str:
+    return parts[0].removesuffix('.py')
+
+
+@pytest.mark.parametrize('file', FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_imports_point_one_way(file: Path) -> None:
+    parts = file.relative_to(PACKAGE).parts
+    if parts == ('__init__.py',):
+        return
+    own = LAYERS.index(layer(parts))
+    for name in imports(file):
+        words = name.split('.')
+        if words[0] == 'drail_ros' and len(words) > 1 and words[1] in LAYERS:
+            assert LAYERS.index(words[1]) <= own, f'{file.name} imports {name}'
+
+
+def test_no_import_cycle() -> None:
+    names = {'.'.join(f.relative_to(ROOT).with_suffix('').parts): f for f in FILES}
+    graph = {name: {n for n in imports(file) if n in names and n != name}
+             for name, file in names.items()}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize('file', FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_ros_only_in_nodes(file: Path) -> None:
+    if file.relative_to(PACKAGE).parts[0] != 'nodes':
+        assert not outside(file) & set(ROS)
+    assert not outside(file) & {'launch', 'launch_ros'}, 'only files in launch/ import launch'
+    assert 'pickle' not in outside(file)
+
+
+@pytest.mark.parametrize('folder', ['tasks', 'sim', 'data'])
+def test_no_torch_below_learning(folder: str) -> None:
+    for file in (PACKAGE / folder).rglob('*.py'):
+        assert 'torch' not in outside(file), file
+
+
+def test_a_served_policy_needs_no_torch() -> None:
+    import subprocess
+    import sys
+    code = ('import sys, drail_ros.deploy.policy; '
+            'assert not {"torch", "rclpy", "mujoco"} & set(sys.modules), sorted(sys.modules)')
+    subprocess.run([sys.executable, '-c', code], check=True)
