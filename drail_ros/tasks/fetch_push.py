@@ -165,8 +165,10 @@ def scripted_expert(obs: Array, rng: np.random.Generator) -> Array:
     """Observations ``[N, 16]`` → expert actions ``[N, 3]``; a smooth function of the observation.
 
     In coordinates along and across the line from goal to block: go sideways until clear of the
-    block, back along it, in behind it, and push. Blends between these by clipped ramps, so that
-    the action has no jumps a learner could not follow. Draws nothing from ``rng``.
+    block, back along it, in behind it, and push. A funnel, narrow far behind the block and wide
+    at its face, says when pushing begins, so that the block is met near its middle and does not
+    slip off. Blends by clipped ramps leave no jumps a learner could not follow. Draws nothing
+    from ``rng``.
     """
     gripper, block, goal = obs[:, 0:2], obs[:, 3:5], obs[:, 13:15]
     distance = np.linalg.norm(block - goal, axis=1)
@@ -181,10 +183,11 @@ def scripted_expert(obs: Array, rng: np.random.Generator) -> Array:
     go_back = np.maximum(beside, behind) * np.clip((0.075 - along) * 15, -1, 1)
     go_sideways = np.clip((side * (1 - behind) - across) * 15, -1, 1)
 
-    push = np.clip(distance * 8, 0.4, 1.0) * np.clip(1.2 - np.abs(across) / 0.03, 0.15, 1.0)
-    centre = np.clip(-across * 12, -1, 1)
+    push = 0.7 * np.clip(distance * 8, 0.6, 1.0) * np.clip(1.2 - np.abs(across) / 0.04, 0.15, 1.0)
+    centre = np.clip(-across * 10, -1, 1)
 
-    pushing = _ramp(-np.abs(across), -0.035, -0.025) * _ramp(along, 0.020, 0.030)
+    funnel = 0.045 - 0.039 * behind
+    pushing = _ramp(funnel - np.abs(across), 0.0, 0.010) * _ramp(along, 0.020, 0.030)
     move_back = (1 - pushing) * go_back - pushing * push
     move_left = (1 - pushing) * go_sideways + pushing * centre
     up = np.clip((TABLE_GRIPPER_HEIGHT_M - obs[:, 2]) * 10, -1, 1)
