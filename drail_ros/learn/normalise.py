@@ -34,10 +34,14 @@ class RunningNormaliser(nn.Module):
         self.variance.copy_(spread / total)
         self.count.copy_(total)
 
+    @property
+    def scale(self) -> Tensor:
+        """One over the standard deviation, ``[size]``."""
+        return torch.rsqrt(self.variance + _EPSILON)
+
     def forward(self, x: Tensor) -> Tensor:
         """``[B, size]`` float32 → z-scores ``[B, size]`` float32, clipped."""
-        scale = torch.rsqrt(self.variance + _EPSILON)
-        return ((x - self.mean) * scale).float().clamp(-CLIP, CLIP)
+        return ((x - self.mean) * self.scale).float().clamp(-CLIP, CLIP)
 
 
 class ReturnScaler(nn.Module):
@@ -59,4 +63,4 @@ class ReturnScaler(nn.Module):
             history.append(self.returns.clone())
             self.returns[end] = 0.0
         self._statistics.update(torch.stack(history).reshape(-1, 1))
-        return rewards * torch.rsqrt(self._statistics.variance + _EPSILON).float()
+        return rewards * self._statistics.scale.float()

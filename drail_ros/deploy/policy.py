@@ -1,0 +1,101 @@
+"""An exported policy at work: onnxruntime and numpy, no torch, no ROS."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from drail_ros.deploy.metadata import FORMAT, VERSION, differences
+from drail_ros.errors import UserError
+from drail_ros.tasks.task import Array, Task
+
+
+class OnnxPolicy:
+    """Observations in the task's units → commands in the command fields' units.
+
+    ``device`` is ``cpu``, ``cuda`` or ``auto``; ``provider`` is what onnxruntime really uses, and
+    ``fell_back`` whether that is not what was asked for.
+
+    Raises:
+        UserError: the file is missing, no ONNX, not exported by drail_ros or computes NaN.
+
+    """
+
+    def __init__(self, path: Path | str, device: str = 'cpu') -> None:
+        self.path = Path(path)
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise UserError(f'policy {self.path} cannot be read', found=error.strerror,
+                            expected='an ONNX file written by drail train or drail export'
+                            ) from error
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        options = onnxruntime.SessionOptions()
+        # One thread: waking a second costs more than this network, and now and then 4 ms.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        wanted = ['CPUExecutionProvider']
+        if device == 'cuda' or (device == 'auto' and 'CUDAExecutionProvider'
+                                in onnxruntime.get_available_providers()):
+            if hasattr(onnxruntime, 'preload_dlls'):
+                onnxruntime.preload_dlls()
+            wanted.insert(0, 'CUDAExecutionProvider')
+        available = [p for p in wanted if p in onnxruntime.get_available_providers()]
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=available)
+        except Exception as error:  # onnxruntime's own errors share no base class of theirs
+            raise UserError(f'policy {self.path} is no ONNX file onnxruntime can load',
+                            found=str(error).splitlines()[0],
+                            do='export it again with `drail export`') from error
+        self.provider = self._session.get_providers()[0]
+        self.fell_back = self.provider != wanted[0]
+        self.metadata = self._read_metadata()
+        self._probe()
+
+    def check(self, task: Task) -> None:
+        """Refuse a task that the policy was not made for.
+
+        Raises:
+            UserError: naming every difference in fields, order, units, limits and rate.
+
+        """
+        found = list(differences(self.metadata, task))
+        if found:
+            raise UserError(f'policy {self.path} does not fit task {task.name!r}',
+                            found='; '.join(found), expected='equal fields, units and rate',
+                            do='use a policy trained on this task with this release')
+
+    def command(self, obs: Array) -> Array:
+        """``[N, O]`` float32 → ``[N, A]`` float32."""
+        return self._session.run(None, {'observation': obs})[0]
+
+    def _read_metadata(self) -> dict[str, Any]:
+        raw = self._session.get_modelmeta().custom_metadata_map
+        try:
+            metadata = {name: json.loads(value) for name, value in raw.items()}
+        except ValueError:
+            metadata = {}
+        made_by = metadata.get('format'), metadata.get('version')
+        if made_by != (FORMAT, VERSION):
+            raise UserError(f'{self.path} is not a policy exported by drail_ros',
+                            found=f'format {made_by[0]!r}, version {made_by[1]!r}',
+                            expected=f'format {FORMAT!r}, version {VERSION}',
+                            do='export it with `drail export`')
+        ports = self._session.get_inputs()[0], self._session.get_outputs()[0]
+        declared = [sum(f['size'] for f in metadata[key]) for key in ('observation', 'command')]
+        if [port.shape[-1] for port in ports] != declared:
+            raise UserError(f'policy {self.path} contradicts itself',
+                            found=f'graph sizes {[port.shape[-1] for port in ports]}',
+                            expected=f'{declared} by its metadata', do='export it again')
+        return metadata
+
+    def _probe(self) -> None:
+        size = sum(f['size'] for f in self.metadata['observation'])
+        command = self.command(np.zeros((1, size), np.float32))
+        if not np.isfinite(command).all():
+            raise UserError(f'policy {self.path} computes no finite command',
+                            found=command.tolist(), do='train or export it again')

@@ -1,0 +1,251 @@
+"""A batch simulated by other processes: the trainer's side, apart from what carries messages.
+
+Every request has a sequence number and is repeated until each simulator has answered it, so
+nothing is simulated twice or left out when messages are lost, doubled or late. The last exact
+state and the actions since are kept: whoever takes over the slice of a lost simulator gets both,
+replays, and ends in the very state that was lost. ``batch_server.py`` is the other side.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from drail_ros.errors import UserError
+from drail_ros.sim.batch_messages import MalformedMessage, Message, decode
+from drail_ros.sim.batch_server import LEASE_S, STATUS_PERIOD_S, whoami
+from drail_ros.sim.batch_sim import State, Step
+from drail_ros.tasks.task import Array, Task
+
+RESEND_AFTER_S = 0.5
+SILENT_AFTER_S = 4.0
+"""A simulator that answers nothing and sends no status for so long is replaced if one is idle."""
+WARN_EVERY_S = 5.0
+LONGEST_LOG = 512
+"""Steps replayed at most: a new state is fetched after so many."""
+HEARTBEAT_PERIOD_S = 1.0
+
+
+class Channel(Protocol):
+    """Carries messages to all simulators, and from all."""
+
+    def send(self, content: bytes) -> None:
+        """Send to every simulator; may lose or repeat it."""
+
+    def receive(self, timeout_s: float) -> bytes | None:
+        """Return the next message, or None after ``timeout_s``."""
+
+
+@dataclass
+class _Part:
+    """A slice of the batch and who simulates it."""
+
+    first: int
+    count: int
+    simulator: str = ''
+
+
+@dataclass
+class _Peer:
+    """What is known of a simulator."""
+
+    heard: float
+    session: str
+    owner: str
+    where: str
+
+
+class RemoteSim:
+    """BatchSim over a channel; ``simulators`` of them share the batch evenly.
+
+    ``warn`` is told of waiting and of replacements. Waits as long as it takes for a simulator.
+
+    Raises:
+        UserError: from any call: another trainer holds the simulators, or one refuses the task.
+
+    """
+
+    def __init__(self, channel: Channel, task: Task, num_envs: int, noise: float, *,
+                 simulators: int = 1, warn: Callable[[str], None] = print,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        if not 1 <= simulators <= num_envs:
+            raise UserError('wrong number of simulators', found=simulators,
+                            expected=f'1 to {num_envs}, the number of environments')
+        self.task, self.num_envs = task, num_envs
+        self._noise, self._channel, self._warn, self._clock = noise, channel, warn, clock
+        self._session, self._sequence = uuid.uuid4().hex, 0
+        edges = np.linspace(0, num_envs, simulators + 1).astype(int)
+        self._parts = [_Part(int(a), int(b - a)) for a, b in zip(edges[:-1], edges[1:])]
+        self._peers: dict[str, _Peer] = {}
+        self._seed = 0
+        self._state: State = {}
+        self._log: list[Array] = []
+        self.replaced = 0
+        """Simulators replaced so far."""
+
+    def reset(self, seed: int) -> Array:
+        """Start episode 0 of every environment and return observations ``[N, O]``."""
+        self._seed, self._state, self._log = seed, {}, []
+        return self._begin()
+
+    def set_state(self, state: State) -> Array:
+        """Continue from a state and return its observations ``[N, O]``."""
+        self._state, self._log = {k: np.array(v) for k, v in state.items()}, []
+        return self._begin()
+
+    def step(self, actions: Array) -> Step:
+        """Advance one control step with normalised actions ``[N, A]``."""
+        if len(self._log) >= LONGEST_LOG:
+            self.get_state()
+        self._log.append(np.array(actions, np.float32))
+        return Step(**self._exchange('step', {'actions': self._log[-1]}))
+
+    def get_state(self) -> State:
+        """Return a copy of the exact state."""
+        self._state, self._log = self._exchange('snapshot', {}), []
+        return {name: array.copy() for name, array in self._state.items()}
+
+    def heartbeat(self) -> None:
+        """Tell the simulators that this trainer lives; call every ``HEARTBEAT_PERIOD_S``."""
+        self._channel.send(Message('heartbeat', self._session, self._sequence).encode())
+
+    def close(self) -> None:
+        """Nothing to release: simulators free themselves when this trainer falls silent."""
+
+    def _begin(self) -> Array:
+        for part in self._parts:
+            if not self._is_mine(part):
+                part.simulator = ''
+        return self._exchange('assign', {})['obs']
+
+    def _exchange(self, kind: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Have every part answer the request once; return the answers put together."""
+        self._sequence += 1
+        answers: dict[int, Mapping[str, Array]] = {}
+        broadcast = b''
+        if kind != 'assign':
+            broadcast = Message(kind, self._session, self._sequence, {
+                'simulators': {p.simulator: (p.first, p.count) for p in self._parts}},
+                arrays).encode()
+            self._channel.send(broadcast)
+        began = sent = warned = self._clock()
+        assigned: dict[str, float] = {}
+        while True:
+            waiting = [i for i in range(len(self._parts)) if i not in answers]
+            if not waiting:
+                return _joined([answers[i] for i in range(len(self._parts))])
+            for i in waiting:
+                self._staff(self._parts[i], kind, assigned)
+            message = self._receive()
+            now = self._clock()
+            if message is not None and message.sequence == self._sequence:
+                for i in waiting:
+                    if message.facts['simulator'] == self._parts[i].simulator:
+                        answers[i] = self._answer(message)
+            if now - sent > RESEND_AFTER_S:
+                sent = now
+                if broadcast:
+                    self._channel.send(broadcast)
+            if now - warned > WARN_EVERY_S:
+                warned = now
+                self._explain(now - began)
+
+    def _staff(self, part: _Part, kind: str, assigned: dict[str, float]) -> None:
+        """See that a simulator works on the part's answer: assign it where none does."""
+        now, mine = self._clock(), self._is_mine(part)
+        if mine and kind != 'assign':
+            return
+        if part.simulator in assigned and self._is_alive(part.simulator, now):
+            if now - assigned[part.simulator] <= RESEND_AFTER_S:
+                return
+        elif not mine and not self._replace(part, now):
+            return
+        assigned[part.simulator] = now
+        self._assign(part, kind)
+
+    def _replace(self, part: _Part, now: float) -> bool:
+        """Give the part to an idle simulator; return whether there was one."""
+        taken = {p.simulator for p in self._parts if p is not part}
+        for name, peer in sorted(self._peers.items()):
+            if peer.session in ('', self._session) and name not in taken and self._is_alive(
+                    name, now):
+                if part.simulator not in ('', name):
+                    self.replaced += 1
+                    self._warn(f'simulator on {peer.where} takes over environments '
+                               f'{part.first} to {part.first + part.count - 1}')
+                part.simulator = name
+                return True
+        return False
+
+    def _assign(self, part: _Part, kind: str) -> None:
+        rows = slice(part.first, part.first + part.count)
+        log = np.zeros((len(self._log), part.count, self.task.action_size), np.float32)
+        for i, actions in enumerate(self._log):
+            log[i] = actions[rows]
+        self._channel.send(Message('assign', self._session, self._sequence, {
+            'to': part.simulator, 'owner': whoami(), 'task': self.task.name,
+            'noise': self._noise, 'first_env': part.first, 'num_envs': part.count,
+            'seed': self._seed, 'want': 'state' if kind == 'snapshot' else 'result'},
+            {'log': log, **{f'state.{name}': array[rows] for name, array in self._state.items()}},
+        ).encode())
+
+    def _receive(self) -> Message | None:
+        """Return the next answer of this session; notes every simulator that is heard."""
+        content = self._channel.receive(min(RESEND_AFTER_S, STATUS_PERIOD_S))
+        if content is None:
+            return None
+        try:
+            message = decode(content)
+        except MalformedMessage:
+            return None
+        name, now = str(message.facts.get('simulator', '')), self._clock()
+        if message.kind == 'status':
+            self._peers[name] = _Peer(now, message.session, str(message.facts['owner']),
+                                      str(message.facts['where']))
+            return None
+        if message.session != self._session or message.kind not in ('result', 'refuse'):
+            return None
+        if name in self._peers:
+            self._peers[name].heard, self._peers[name].session = now, self._session
+        return message
+
+    def _answer(self, message: Message) -> Mapping[str, Array]:
+        if message.kind == 'refuse':
+            raise UserError('a simulator refuses to work for this trainer',
+                            found=message.facts['reason'], expected='a free simulator',
+                            do='mend what it says, or use another namespace or ROS_DOMAIN_ID')
+        return message.arrays
+
+    def _is_mine(self, part: _Part) -> bool:
+        peer = self._peers.get(part.simulator)
+        return peer is not None and peer.session == self._session and self._is_alive(
+            part.simulator, self._clock())
+
+    def _is_alive(self, name: str, now: float) -> bool:
+        return name in self._peers and now - self._peers[name].heard < SILENT_AFTER_S
+
+    def _explain(self, waited: float) -> None:
+        """Say what is waited for; give up where another trainer holds the simulators."""
+        now = self._clock()
+        others = {p.owner for name, p in self._peers.items()
+                  if p.session not in ('', self._session) and self._is_alive(name, now)}
+        missing = sum(not self._is_mine(part) for part in self._parts)
+        if missing and others and waited > 2 * LEASE_S:
+            raise UserError('the simulators work for another trainer',
+                            found=f'a trainer on {", ".join(sorted(others))}',
+                            expected='idle simulators',
+                            do='stop it, or use another namespace or ROS_DOMAIN_ID')
+        if missing:
+            self._warn(f'waiting for {missing} of {len(self._parts)} simulators since '
+                       f'{waited:.0f} s')
+
+
+def _joined(answers: list[Mapping[str, Array]]) -> dict[str, Any]:
+    if len(answers) == 1:
+        return dict(answers[0])
+    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
