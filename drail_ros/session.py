@@ -7,6 +7,7 @@ and no topics.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,8 +77,11 @@ def demonstrations_for(run: RunSettings, say: Callable[[str], None]) -> Demonstr
 
 def train(run: RunSettings, demonstrations: Demonstrations, sim: BatchSim, report: Report,
           should_stop: Callable[[], bool] = lambda: False,
-          on_policy: OnPolicy | None = None) -> Path:
+          on_policy: OnPolicy | None = None,
+          save_asked: threading.Event | None = None) -> Path:
     """Train to the end or until stopped; return the exported best policy.
+
+    ``save_asked`` has a checkpoint written after the iteration in which it is set.
 
     Raises:
         UserError: the folder holds another run, the disk is full, training diverged, …
@@ -101,7 +105,7 @@ def train(run: RunSettings, demonstrations: Demonstrations, sim: BatchSim, repor
     else:
         assert isinstance(run, AdversarialSettings)
         trainer = Trainer(sim, demonstrations, run, report_and_export)
-        trainer.run(should_stop)
+        trainer.run(should_stop, save_asked)
         policy_file, step = saved_policy(Path(run.output_dir)), trainer.step
     return export(policy_file, step)
 

@@ -6,6 +6,7 @@ Drives any ``BatchSim``, any reward model and the agent; knows no topics, no tas
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,7 +64,8 @@ class Trainer:
             self._obs = sim.reset(run.seed)
         self.folder.start_log(self.step)
 
-    def run(self, should_stop: Callable[[], bool] = lambda: False) -> None:
+    def run(self, should_stop: Callable[[], bool] = lambda: False,
+            save_asked: threading.Event | None = None) -> None:
         """Train to the end, or until ``should_stop``; what was learned is saved either way."""
         try:
             while self.step < self.run_settings.total_steps and not should_stop():
@@ -72,8 +74,11 @@ class Trainer:
                     metrics.update(self._evaluate())
                 self.folder.log(self.step, metrics)
                 self._report(self.step, metrics)
-                if self._due(self.run_settings.checkpoint_every):
+                asked = save_asked is not None and save_asked.is_set()
+                if asked or self._due(self.run_settings.checkpoint_every):
                     self.save()
+                    if save_asked is not None:
+                        save_asked.clear()
                 if self.is_good_enough(metrics):
                     break
         finally:

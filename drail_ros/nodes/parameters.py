@@ -1,0 +1,62 @@
+"""Settings ↔ ROS parameters: the same names, help, units and ranges as on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+
+from drail_ros.errors import unknown_name
+from drail_ros.settings import Scalar, Spec
+
+OVERRIDABLE: dict[str, bool] = {'automatically_declare_parameters_from_overrides': True,
+                                'allow_undeclared_parameters': True}
+"""Arguments of a Node whose parameters ``declare`` declares."""
+_ALWAYS = ('use_sim_time', 'start_type_description_service')
+_LARGEST = 1e18
+
+
+def given(node: Node) -> dict[str, Any]:
+    """Return the parameters set from outside (file, command line, launch), by name."""
+    return {name: parameter.value for name, parameter in node.get_parameters_by_prefix('').items()
+            if name not in _ALWAYS and not name.startswith('qos_overrides.')}
+
+
+def declare(node: Node, specs: Iterable[Spec],
+            values: Mapping[str, Scalar] | None = None) -> dict[str, Scalar]:
+    """Declare settings as read-only parameters and return their values.
+
+    ``values`` are the resolved ones; without them, those given from outside or the defaults.
+    An integer is accepted where a setting is a floating-point number.
+
+    Raises:
+        UserError: a parameter is unknown, or has the wrong type or range.
+
+    """
+    specs = {spec.name: spec for spec in specs}
+    outside = given(node)
+    for name in outside:
+        if name not in specs:
+            raise unknown_name(f'parameter of node {node.get_name()}', name, specs)
+    resolved = {name: spec.convert((values or outside).get(name, spec.default))
+                for name, spec in specs.items()}
+    for name, spec in specs.items():
+        if node.has_parameter(name):
+            node.undeclare_parameter(name)
+        node.declare_parameter(name, resolved[name], _descriptor(spec), ignore_override=True)
+    return resolved
+
+
+def _descriptor(spec: Spec) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(name=spec.name, description=spec.describe(), read_only=True)
+    if spec.low is not None or spec.high is not None:
+        low = -_LARGEST if spec.low is None else spec.low
+        high = _LARGEST if spec.high is None else spec.high
+        if spec.type is int:
+            descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high))]
+        elif spec.type is float:
+            descriptor.floating_point_range = [
+                FloatingPointRange(from_value=float(low), to_value=float(high))]
+    return descriptor

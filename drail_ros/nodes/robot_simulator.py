@@ -1,0 +1,188 @@
+"""One simulated robot with exactly the topics the hardware has.
+
+Time passes at ``real_time_factor`` times real time; with 0 it waits for the command that answers
+the latest sensors (one that carries their stamp) and is then as fast as both sides can be. No
+episode runs before somebody publishes commands.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock
+from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
+from visualization_msgs.msg import Marker, MarkerArray
+
+from drail_ros import plugins
+from drail_ros.files import write_json
+from drail_ros.learn.evaluate import EVALUATION_SEED, Evaluation
+from drail_ros.nodes.sensor_messages import (
+    command_from_message,
+    message_type,
+    require_robot_interface,
+    to_message,
+    topics,
+)
+from drail_ros.settings import Settings, setting
+from drail_ros.sim.make import make_sim
+from drail_ros.tasks.task import Task
+
+_REPEAT_AFTER_S = 0.5
+"""Sensors are published again when no command answers them for so long."""
+_NANOSECONDS = 1_000_000_000
+_COLOURS = {'gripper': (0.2, 0.4, 1.0), 'object': (0.6, 0.4, 0.2), 'goal': (0.9, 0.1, 0.1)}
+_MARKER_SIZE_M = 0.05
+
+
+@dataclass(frozen=True)
+class RobotSettings(Settings):
+    """Settings of the simulated robot."""
+
+    task: str = setting('fetch_push', 'task to simulate')
+    noise: float = setting(0.0, "noise level of starts and goals; 0 is the task's own", low=0.0)
+    seed: int = setting(0, 'seed of the episodes', low=0)
+    episodes: int = setting(0, 'end after so many episodes; 0 is never', low=0)
+    real_time_factor: float = setting(1.0, 'speed of time; 0 waits for each command', low=0.0)
+    result_path: str = setting('', 'JSON file for the success rate')
+
+
+class RobotSimulator:
+    """Gives a node the topics of one simulated robot; ``finish(status)`` ends the node."""
+
+    def __init__(self, node: Node, settings: RobotSettings) -> None:
+        self._node, self._settings = node, settings
+        self._task: Task = plugins.load(plugins.TASKS, settings.task)
+        require_robot_interface(self._task)
+        noise = settings.noise or self._task.default_noise
+        self._sim = make_sim(self._task, 1, noise, threads=1)
+        self._sim.reset(settings.seed + EVALUATION_SEED)
+        self._topics = topics(self._task)
+        self._publishers = {topic: node.create_publisher(message_type(r[0][0].message), topic, 10)
+                            for topic, r in self._topics.items()}
+        self._clock = node.create_publisher(Clock, 'clock', 10)
+        self._markers = node.create_publisher(MarkerArray, 'markers', 1)
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._result = node.create_publisher(String, 'episode', latched)
+        command = self._task.command
+        assert command
+        node.create_subscription(message_type(command.message), command.topic, self._commanded, 1)
+        node.create_service(Trigger, '~/reset', self._reset)
+        node.create_service(SetBool, '~/pause', self._pause)
+        node.create_service(Trigger, '~/step', self._step_service)
+        self._steps, self._paused = 1, False
+        self._command = np.zeros(self._task.action_size)
+        self._successes, self._lengths, self._age = 0, [], 0
+        if settings.real_time_factor > 0:
+            node.create_timer(1 / (self._task.rate_hz * settings.real_time_factor), self._tick)
+        else:
+            self._repeat = node.create_timer(_REPEAT_AFTER_S, self._publish)
+            self._publish()
+
+    def close(self) -> None:
+        """Release the simulation."""
+        self._sim.close()
+
+    def _tick(self) -> None:
+        """Real time: the latest command holds until the next one."""
+        assert self._task.command
+        if not self._paused and self._node.count_publishers(self._task.command.topic):
+            self._step()
+        self._publish()
+
+    def _commanded(self, message: Any) -> None:
+        command = command_from_message(message)
+        if not np.isfinite(command).all():
+            self._node.get_logger().error(f'command is not finite: {command}; ignored',
+                                          throttle_duration_sec=1.0)
+            return
+        self._command = command
+        waits = self._settings.real_time_factor == 0 and not self._paused
+        if waits and message.header.stamp == self._stamp():
+            self._repeat.reset()
+            self._step()
+            self._publish()
+
+    def _step(self) -> None:
+        action = self._task.action_from_command(self._command)
+        step = self._sim.step(action[None])
+        self._steps += 1
+        self._age += 1
+        if step.terminated[0] or step.truncated[0]:
+            self._finish_episode(bool(step.success[0]))
+
+    def _finish_episode(self, success: bool) -> None:
+        self._successes += success
+        self._lengths.append(self._age)
+        self._age = 0
+        self._command = np.zeros(self._task.action_size)
+        result = Evaluation(len(self._lengths), self._successes, float(np.mean(self._lengths)))
+        self._result.publish(String(data=json.dumps(
+            {'episode': result.episodes, 'success': success, 'steps': self._lengths[-1],
+             'success_rate': result.success_rate})))
+        if result.episodes == self._settings.episodes:
+            self._node.get_logger().info(str(result))
+            low, high = result.interval()
+            if self._settings.result_path:
+                write_json(Path(self._settings.result_path), {
+                    'task': self._task.name, 'episodes': result.episodes,
+                    'success_rate': result.success_rate, 'interval': [low, high],
+                    'mean_length': result.mean_length})
+            self._node.stop.request()
+
+    def _stamp(self) -> Time:
+        """Simulated time: starts above zero, for a zero stamp means 'unknown'."""
+        nanoseconds = round(self._steps / self._task.rate_hz * _NANOSECONDS)
+        return Time(sec=nanoseconds // _NANOSECONDS, nanosec=nanoseconds % _NANOSECONDS)
+
+    def _publish(self) -> None:
+        stamp, row = self._stamp(), self._sim.readings[0]
+        self._clock.publish(Clock(clock=stamp))
+        for topic, readings in self._topics.items():
+            self._publishers[topic].publish(to_message(readings, row, stamp, 'world'))
+        if self._markers.get_subscription_count():
+            self._markers.publish(self._marker_array(row, stamp))
+
+    def _marker_array(self, row: Any, stamp: Time) -> MarkerArray:
+        markers = []
+        for topic, readings in self._topics.items():
+            name = topic.removesuffix('_pose')
+            if name not in _COLOURS:
+                continue
+            marker = Marker(ns=self._task.name, id=len(markers), action=Marker.ADD,
+                            type=Marker.SPHERE if name == 'goal' else Marker.CUBE)
+            marker.header.stamp, marker.header.frame_id = stamp, 'world'
+            marker.pose = to_message(readings, row, stamp, 'world').pose
+            marker.scale.x = marker.scale.y = marker.scale.z = _MARKER_SIZE_M
+            marker.color.r, marker.color.g, marker.color.b = _COLOURS[name]
+            marker.color.a = 0.5 if name == 'goal' else 1.0
+            markers.append(marker)
+        return MarkerArray(markers=markers)
+
+    def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._sim.reset(self._settings.seed + EVALUATION_SEED)
+        self._age = 0
+        self._publish()
+        response.success = True
+        return response
+
+    def _pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._paused = request.data
+        response.success = True
+        return response
+
+    def _step_service(self, request: Trigger.Request,
+                      response: Trigger.Response) -> Trigger.Response:
+        response.success = self._paused
+        response.message = '' if self._paused else 'pause the simulator first'
+        if self._paused:
+            self._step()
+            self._publish()
+        return response
