@@ -49,7 +49,8 @@ def config_folder() -> Path:
         if folder.is_dir():
             return folder
     raise UserError('the stacks of drail_ros are not installed',
-                    expected=f'{sys.prefix}/share/drail_ros/config', do='install the package again')
+                    expected=f'{sys.prefix}/share/drail_ros/config',
+                    do='install the package again')
 
 
 def up(stack: str, assignments: Sequence[str]) -> int:

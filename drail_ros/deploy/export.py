@@ -46,7 +46,7 @@ def export_onnx(policy: Policy, task: Task, path: Path, info: dict[str, Any]) ->
             else than torch, or the file cannot be written.
 
     """
-    sizes = policy.actor.mean[0].in_features, policy.actor.log_std.numel()
+    sizes = len(policy.normaliser.mean), len(policy.actor.log_std)
     if sizes != (task.observation_size, task.action_size):
         raise UserError(f'the policy does not fit task {task.name!r}',
                         found=f'{sizes[0]} observations, {sizes[1]} actions',
@@ -88,13 +88,13 @@ class _Graph:
 
 def _build(policy: Policy, task: Task) -> onnx.ModelProto:
     graph = _Graph('observation')
-    normaliser, float32 = policy.normaliser, np.float32
+    normaliser = policy.normaliser
     # In double precision, as in training: z-scores of nearly constant fields need it.
     graph.add('Cast', to=TensorProto.DOUBLE)
     graph.add('Sub', normaliser.mean.cpu().numpy())
     graph.add('Mul', normaliser.scale.cpu().numpy())
     graph.add('Cast', to=TensorProto.FLOAT)
-    graph.add('Clip', float32(-CLIP), float32(CLIP))
+    graph.add('Clip', *_bounds(CLIP))
     for layer in policy.actor.mean:
         if isinstance(layer, nn.Linear):
             graph.add('Gemm', layer.weight.detach().cpu().numpy(),
@@ -102,7 +102,7 @@ def _build(policy: Policy, task: Task) -> onnx.ModelProto:
         else:
             graph.add(type(layer).__name__)
     low, high = task.command_limits()
-    graph.add('Clip', float32(-1.0), float32(1.0))
+    graph.add('Clip', *_bounds(1.0))
     graph.add('Mul', ((high - low) / 2).astype(np.float32))
     graph.add('Add', ((high + low) / 2).astype(np.float32), output='command')
     return helper.make_model(
@@ -111,6 +111,10 @@ def _build(policy: Policy, task: Task) -> onnx.ModelProto:
             [_port('command', task.action_size)], graph.constants),
         opset_imports=[helper.make_opsetid('', _OPSET)], ir_version=_IR_VERSION,
         producer_name='drail_ros', producer_version=__version__)
+
+
+def _bounds(limit: float) -> tuple[Array, Array]:
+    return np.array(-limit, np.float32), np.array(limit, np.float32)
 
 
 def _port(name: str, size: int) -> onnx.ValueInfoProto:

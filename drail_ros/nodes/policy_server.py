@@ -30,7 +30,7 @@ from drail_ros.errors import UserError
 from drail_ros.nodes.parameters import OVERRIDABLE, declare
 from drail_ros.nodes.running import Stop, run_node
 from drail_ros.nodes.sensor_messages import (
-    UnusableMessage,
+    UnusableMessageError,
     command_message,
     from_message,
     message_type,
@@ -171,7 +171,7 @@ class PolicyServer(LifecycleNode):
     def _sensed(self, topic: str, message: Any) -> None:
         try:
             from_message(self._topics[topic], message, self._row)
-        except UnusableMessage as problem:
+        except UnusableMessageError as problem:
             self._stamps.pop(topic, None)
             self._refuse(str(problem), f'{topic}: {problem}')
             return

@@ -68,11 +68,14 @@ def run_node(make: Callable[[], Node], args: Sequence[str] | None = None,
         if work is None:
             _spin(executor, stop)
         else:
-            spinner = threading.Thread(target=_spin, args=(executor, stop), daemon=True)
+            done = threading.Event()
+            spinner = threading.Thread(target=_spin, args=(executor, done.is_set), daemon=True)
             spinner.start()
-            work(node, stop)
-            stop.request(stop.status)
-            spinner.join(timeout=5.0)
+            try:
+                work(node, stop)
+            finally:  # not before: work that was asked to stop still needs its topics
+                done.set()
+                spinner.join(timeout=5.0)
         return stop.status
     except UserError as error:
         print(f'{node.get_name() if node else "drail_ros"}: {error}', file=sys.stderr, flush=True)
@@ -80,7 +83,6 @@ def run_node(make: Callable[[], Node], args: Sequence[str] | None = None,
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
-        stop.request(stop.status)
         if node is not None:
             if hasattr(node, 'close'):
                 node.close()
@@ -88,6 +90,6 @@ def run_node(make: Callable[[], Node], args: Sequence[str] | None = None,
         rclpy.try_shutdown()
 
 
-def _spin(executor: SingleThreadedExecutor, stop: Stop) -> None:
-    while not stop():
+def _spin(executor: SingleThreadedExecutor, is_over: Callable[[], bool]) -> None:
+    while not is_over():
         executor.spin_once(timeout_sec=_SPIN_PERIOD_S)

@@ -18,7 +18,7 @@ from drail_ros.tasks.task import Array, Reading, Task
 _PARTS = {'position': 'xyz', 'orientation': 'xyzw'}
 
 
-class UnusableMessage(ValueError):
+class UnusableMessageError(ValueError):
     """A sensor message that lacks what the task reads, or holds no finite numbers."""
 
 
@@ -77,7 +77,7 @@ def from_message(readings: list[tuple[Reading, slice]], message: Any, row: Array
     """Write what a message tells into a row of readings ``[R]``; joints are found by name.
 
     Raises:
-        UnusableMessage: a joint is missing, or a number is not finite.
+        UnusableMessageError: a joint is missing, or a number is not finite.
 
     """
     for reading, place in readings:
@@ -88,10 +88,10 @@ def from_message(readings: list[tuple[Reading, slice]], message: Any, row: Array
             positions = dict(zip(message.name, message.position))
             missing = [name for name in reading.part.split(',') if name not in positions]
             if missing:
-                raise UnusableMessage(f'joints missing: {", ".join(missing)}')
+                raise UnusableMessageError(f'joints missing: {", ".join(missing)}')
             numbers = [positions[name] for name in reading.part.split(',')]
         if not np.isfinite(numbers).all():
-            raise UnusableMessage(f'not finite: {reading.name}')
+            raise UnusableMessageError(f'not finite: {reading.name}')
         row[place] = numbers
 
 

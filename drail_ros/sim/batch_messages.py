@@ -19,7 +19,7 @@ from drail_ros.tasks.task import Array
 PROTOCOL = 'drail_ros batch 1'
 
 
-class MalformedMessage(ValueError):
+class MalformedMessageError(ValueError):
     """Bytes that are no message of this protocol."""
 
 
@@ -45,15 +45,15 @@ def decode(content: bytes) -> Message:
     """Return the message in some bytes.
 
     Raises:
-        MalformedMessage: they hold none, or one of another protocol version.
+        MalformedMessageError: they hold none, or one of another protocol version.
 
     """
     try:
         length = int.from_bytes(content[:8], 'little')
         header = json.loads(json.loads(content[8:8 + length])['__metadata__']['message'])
         if header['protocol'] != PROTOCOL:
-            raise MalformedMessage(f'found {header["protocol"]!r}, expected {PROTOCOL!r}')
+            raise MalformedMessageError(f'found {header["protocol"]!r}, expected {PROTOCOL!r}')
         return Message(str(header['kind']), str(header['session']), int(header['sequence']),
                        dict(header['facts']), load(content))
     except (SafetensorError, ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise MalformedMessage(str(error)) from error
+        raise MalformedMessageError(str(error)) from error

@@ -20,7 +20,7 @@ import numpy as np
 
 from drail_ros import plugins
 from drail_ros.errors import UserError
-from drail_ros.sim.batch_messages import MalformedMessage, Message, decode
+from drail_ros.sim.batch_messages import MalformedMessageError, Message, decode
 from drail_ros.sim.batch_sim import State
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.make import make_sim
@@ -60,7 +60,7 @@ class BatchServer:
         """Return the answer to a message, if it needs one."""
         try:
             request = decode(content)
-        except MalformedMessage:
+        except MalformedMessageError:
             self.malformed += 1
             return None
         if request.kind == 'assign':

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from drail_ros.errors import UserError
-from drail_ros.sim.batch_messages import MalformedMessage, Message, decode
+from drail_ros.sim.batch_messages import MalformedMessageError, Message, decode
 from drail_ros.sim.batch_server import LEASE_S, STATUS_PERIOD_S, whoami
 from drail_ros.sim.batch_sim import State, Step
 from drail_ros.tasks.task import Array, Task
@@ -201,7 +201,7 @@ class RemoteSim:
             return None
         try:
             message = decode(content)
-        except MalformedMessage:
+        except MalformedMessageError:
             return None
         name, now = str(message.facts.get('simulator', '')), self._clock()
         if message.kind == 'status':

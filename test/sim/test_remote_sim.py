@@ -9,7 +9,7 @@ import pytest
 
 from drail_ros import plugins
 from drail_ros.errors import UserError
-from drail_ros.sim.batch_messages import MalformedMessage, Message, decode
+from drail_ros.sim.batch_messages import MalformedMessageError, Message, decode
 from drail_ros.sim.batch_server import STATUS_PERIOD_S, BatchServer
 from drail_ros.sim.batch_sim import Step
 from drail_ros.sim.make import make_sim
@@ -185,7 +185,7 @@ def test_a_refused_task_names_the_reason() -> None:
     pytest.param(Message('step').encode().replace(b'batch 1', b'batch 9'), id='other-version'),
 ])
 def test_malformed_messages_are_counted_and_ignored(content: bytes) -> None:
-    with pytest.raises(MalformedMessage):
+    with pytest.raises(MalformedMessageError):
         decode(content)
     server = BatchServer()
     assert server.handle(content, 0.0) is None and server.malformed == 1

@@ -7,6 +7,7 @@ with ρ = π(a|s) / π_old(a|s), advantages A standardised over the rollout, R =
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,9 @@ class PpoSettings(Settings):
     entropy_weight: float = setting(1e-3, 'weight e of the entropy', low=0.0)
     max_gradient_norm: float = setting(0.5, 'gradients are scaled down to this norm', low=0.0)
     initial_std: float = setting(1.0, 'standard deviation of the first actions', low=1e-3)
+    final_std: float = setting(
+        0.0, 'standard deviation of the last actions, reached geometrically; 0 learns it',
+        low=0.0)
     width: int = setting(256, 'hidden width of actor and critic', low=1)
     layers: int = setting(2, 'hidden layers of actor and critic', low=1)
 
@@ -61,6 +65,7 @@ class Ppo(nn.Module):
                                    settings.initial_std)
         sizes = [obs_size] + [settings.width] * settings.layers + [1]
         self.critic = orthogonal(mlp(sizes, nn.Tanh), last_gain=1.0)
+        self.actor.log_std.requires_grad_(settings.final_std == 0)
         self.to(generator.device)
         self.optimiser = torch.optim.Adam(self.parameters(), lr=settings.learning_rate,
                                           eps=1e-5, fused=True)
@@ -104,6 +109,10 @@ class Ppo(nn.Module):
             for rows in order.chunk(s.minibatches):
                 totals += self._minibatch(obs[rows], action[rows], log_prob[rows], value[rows],
                                           advantage[rows], returns[rows])
+        if s.final_std > 0:
+            with torch.no_grad():
+                self.actor.log_std.fill_((1 - progress) * math.log(s.initial_std)
+                                         + progress * math.log(s.final_std))
         policy, critic, entropy, clipped = (totals / (s.epochs * s.minibatches)).tolist()
         return {'policy/loss': policy, 'policy/value_loss': critic, 'policy/entropy': entropy,
                 'policy/clip_fraction': clipped,

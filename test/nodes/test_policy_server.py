@@ -1,0 +1,185 @@
+"""A served policy does on topics what it does in process, and refuses what it cannot trust."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rclpy
+import torch
+from conftest import DEADLINE_S, Nodes, wait_for
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+
+from drail_ros import plugins, session
+from drail_ros.deploy.export import export_onnx
+from drail_ros.learn.offline.bc import Bc, BcSettings
+from drail_ros.nodes import sensor_messages
+from drail_ros.sim.make import make_sim
+from drail_ros.tasks.fetch_push import FINGER_JOINTS
+
+TASK = plugins.load(plugins.TASKS, 'fetch_push')
+EPISODES = 12
+
+
+@pytest.fixture(scope='module')
+def cloned(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
+    """A policy that succeeds now and then."""
+    from drail_ros.data.storage import load
+    torch.manual_seed(0)
+    learner = Bc(load(demo_path), BcSettings(epochs=60, learning_rate=1e-3, width=64),
+                 torch.Generator().manual_seed(0))
+    learner.learn(lambda epoch, metrics: None)
+    path = tmp_path_factory.mktemp('policy') / 'policy.onnx'
+    export_onnx(learner.policy, TASK, path, {'algorithm': 'bc'})
+    return path
+
+
+def test_readings_survive_messages() -> None:
+    """What a policy sees over topics is what it saw in training, to the last bit."""
+    sim = make_sim(TASK, 5, 1.5)
+    obs = sim.reset(0)
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        obs = sim.step(TASK.expert(obs, rng)).obs
+    received = np.zeros_like(sim.readings)
+    for row, place in zip(sim.readings, received):
+        for topic, readings in sensor_messages.topics(TASK).items():
+            stamp = rclpy.time.Time().to_msg()
+            message = sensor_messages.to_message(readings, row, stamp, 'world')
+            if topic == 'joint_states':  # robots list more joints, in any order
+                message.name = ['elbow', *reversed(message.name)]
+                message.position = [9.0, *reversed(message.position)]
+            sensor_messages.from_message(readings, message, place)
+    assert np.array_equal(TASK.observe(received), obs)
+
+
+def test_serves_as_it_evaluates_in_process(nodes: Nodes, tmp_path: Path, cloned: Path) -> None:
+    expected, _ = session.evaluate_policy(cloned, episodes=EPISODES, noise=1.5, seed=3,
+                                          num_envs=1)
+    server = nodes.start('policy_server', policy_path=cloned, use_sim_time=True)
+    result = tmp_path / 'result.json'
+    robot = nodes.start('simulator', mode='robot', task='fetch_push', noise=1.5, seed=3,
+                        episodes=EPISODES, real_time_factor=0.0, result_path=result)
+    assert robot.wait(timeout=DEADLINE_S) == 0, nodes.output(robot) + nodes.output(server)
+    found = json.loads(result.read_text())
+    assert found['episodes'] == EPISODES
+    assert expected.success_rate > 0
+    assert abs(found['success_rate'] - expected.success_rate) <= 1.5 / EPISODES
+
+
+class Robot(Node):
+    """Publishes sensors as a test likes them, hears commands and diagnostics."""
+
+    def __init__(self) -> None:
+        super().__init__('robot')
+        self.commands: list[TwistStamped] = []
+        self.values: dict[str, str] = {}
+        self.poses = {name: self.create_publisher(PoseStamped, f'{name}_pose', 10)
+                      for name in ('gripper', 'object', 'goal')}
+        self.joints = self.create_publisher(JointState, 'joint_states', 10)
+        self.create_subscription(TwistStamped, 'twist_command', self.commands.append, 10)
+        self.create_subscription(DiagnosticArray, 'diagnostics', self._diagnosed, 10)
+
+    def _diagnosed(self, message: DiagnosticArray) -> None:
+        self.values = {pair.key: pair.value for pair in message.status[0].values}
+
+    def sense(self, age_s: float = 0.0, x: float = 1.3, joints: Any = FINGER_JOINTS,
+              stamped: bool = True) -> None:
+        now = self.get_clock().now() - rclpy.duration.Duration(nanoseconds=int(age_s * 1e9))
+        stamp = now.to_msg() if stamped else rclpy.time.Time().to_msg()
+        for offset, publisher in enumerate(self.poses.values()):
+            message = PoseStamped()
+            message.header.stamp = stamp
+            message.pose.position.x = x
+            message.pose.position.y = 0.7 + 0.1 * offset
+            publisher.publish(message)
+        state = JointState(name=list(joints), position=[0.0] * len(joints))
+        state.header.stamp = stamp
+        self.joints.publish(state)
+
+    def nonzero(self) -> int:
+        return sum(c.twist.linear.x != 0 for c in self.commands)
+
+
+@pytest.fixture
+def robot(own_domain: None) -> Iterator[Robot]:
+    rclpy.init()
+    node = Robot()
+    yield node
+    node.destroy_node()
+    rclpy.shutdown()
+
+
+def spin_until(robot: Robot, condition: Any, what: str, each: Any = lambda: None) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f'waited in vain for {what}'
+        each()
+        until = time.monotonic() + 0.05
+        while time.monotonic() < until:
+            rclpy.spin_once(robot, timeout_sec=0.01)
+
+
+@pytest.mark.parametrize(('bad', 'reason'), [
+    pytest.param({'age_s': 1.0}, 'refused: stale', id='stale'),
+    pytest.param({'age_s': -5.0}, 'refused: from the future', id='future'),
+    pytest.param({'x': math.nan}, 'refused: not finite', id='nan'),
+    pytest.param({'joints': ['elbow']}, 'refused: joints missing', id='joint'),
+    pytest.param({'stamped': False}, 'refused: unstamped', id='unstamped'),
+])
+def test_untrusted_input_is_refused_and_counted(
+        bad: dict[str, Any], reason: str, nodes: Nodes, robot: Robot, cloned: Path) -> None:
+    nodes.start('policy_server', policy_path=cloned)
+    spin_until(robot, lambda: robot.nonzero() > 2, 'commands', robot.sense)
+    spin_until(robot, lambda: any(key.startswith(reason) for key in robot.values), reason,
+               lambda: robot.sense(**bad))
+    before = robot.nonzero()
+    began = len(robot.commands)
+    spin_until(robot, lambda: len(robot.commands) > began + 1, 'zero commands',
+               lambda: robot.sense(**bad))
+    assert robot.nonzero() == before, 'only zero commands follow untrusted input'
+
+
+def test_wrong_policies_are_refused(nodes: Nodes, tmp_path: Path, cloned: Path) -> None:
+    import onnx
+    text = tmp_path / 'text.onnx'
+    text.write_text('no policy')
+    foreign, tampered = tmp_path / 'foreign.onnx', tmp_path / 'tampered.onnx'
+    model = onnx.load(cloned)
+    for entry in model.metadata_props:
+        if entry.key == 'command':
+            entry.value = entry.value.replace('1.25', '9.75')
+    onnx.save(model, tampered)
+    del model.metadata_props[:]
+    onnx.save(model, foreign)
+    for path, message in ((text, 'no ONNX file'), (foreign, 'not a policy exported by drail_ros'),
+                          (tampered, 'does not fit task'), (tmp_path / 'none', 'cannot be read')):
+        server = nodes.start('policy_server', policy_path=path)
+        assert server.wait(timeout=DEADLINE_S) == 1
+        assert message in nodes.output(server) and 'Traceback' not in nodes.output(server)
+
+
+def test_a_policy_announced_by_a_trainer_is_served(nodes: Nodes, robot: Robot,
+                                                   cloned: Path) -> None:
+    import hashlib
+
+    from std_msgs.msg import String
+
+    from drail_ros.nodes.trainer import LATCHED
+    publisher = robot.create_publisher(String, 'policy', LATCHED)
+    sha256 = hashlib.sha256(cloned.read_bytes()).hexdigest()
+    publisher.publish(String(data=json.dumps({'file': str(cloned), 'step': 7, 'sha256': sha256})))
+    server = nodes.start('policy_server')
+    spin_until(robot, lambda: robot.nonzero() > 0, 'commands', robot.sense)
+    publisher.publish(String(data=json.dumps({'file': str(cloned), 'step': 8, 'sha256': 'x'})))
+    wait_for(lambda: 'not the one that was announced' in nodes.output(server), 'the refusal')
+    assert server.poll() is None
