@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from drail_ros import plugins, settings
 from drail_ros.errors import UserError, unknown_name
 from drail_ros.learn.agents.ppo import PpoSettings
+from drail_ros.learn.names import PRESETS, algorithms
 from drail_ros.settings import Settings, setting
 from drail_ros.tasks.task import Task
-
-PRESETS = ('default', 'published')
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,6 @@ class OfflineSettings(RunSettings):
     """A run that learns from demonstrations alone."""
 
     learner: Settings = Settings()
-
-
-def algorithms() -> list[str]:
-    """Names of all algorithms, nothing imported."""
-    return plugins.names(plugins.REWARDS) + plugins.names(plugins.OFFLINE)
 
 
 def is_offline(algorithm: str) -> bool:

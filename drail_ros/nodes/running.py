@@ -23,9 +23,13 @@ _SPIN_PERIOD_S = 0.2
 
 
 class Stop:
-    """Says whether the node was asked to end, and with which exit status."""
+    """Says whether the node was asked to end, and with which exit status.
 
-    def __init__(self) -> None:
+    Ctrl-C cuts work short (130); to a node that only answers others it is the normal end (0).
+    """
+
+    def __init__(self, has_work: bool) -> None:
+        self._has_work = has_work
         self._event = threading.Event()
         self.status = 0
         self._previous = {number: signal.signal(number, self._signalled)
@@ -47,7 +51,7 @@ class Stop:
     def _signalled(self, number: int, frame: object) -> None:
         if self() and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.request(INTERRUPTED if number == signal.SIGINT else 0)
+        self.request(INTERRUPTED if number == signal.SIGINT and self._has_work else 0)
 
 
 def run_node(make: Callable[[], Node], args: Sequence[str] | None = None,
@@ -58,7 +62,7 @@ def run_node(make: Callable[[], Node], args: Sequence[str] | None = None,
     thread, and this one does the work. A node with a ``close`` method is closed on every way out.
     """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    stop = Stop()
+    stop = Stop(has_work=work is not None)
     node = None
     try:
         node = make()

@@ -1,0 +1,91 @@
+"""Training over topics over the same training in process, environment steps per second.
+
+Both sides train with the same settings and take turns, an iteration each; over topics the
+environments are in a simulator node, another process, as `drail up train_fetch` starts it.
+
+    .venv/bin/python bench/topics.py [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault('ROS_DOMAIN_ID', str(101 + os.getpid() % 100))
+os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+
+from drail_ros import session
+from drail_ros.learn.run_settings import make_run_settings, task_of
+from drail_ros.learn.trainer import Trainer
+from drail_ros.nodes.batch_topics import TopicChannel
+from drail_ros.sim.make import make_sim
+from drail_ros.sim.remote_sim import HEARTBEAT_PERIOD_S, RemoteSim
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--quick', action='store_true', help='under 50 s')
+    parser.add_argument('--num-envs', type=int, default=32)
+    options = parser.parse_args()
+    rclpy.init()
+    node = rclpy.create_node('trainer')
+    node.stop = lambda: False
+    simulator = subprocess.Popen([sys.executable, '-m', 'drail_ros.nodes.simulator'])
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    threading.Thread(target=executor.spin, daemon=True).start()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            compare(node, options, Path(folder))
+    finally:
+        simulator.terminate()
+        simulator.wait()
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def compare(node: rclpy.node.Node, options: argparse.Namespace, folder: Path) -> None:
+    trainers = {}
+    for side in ('topics', 'in process'):
+        run = make_run_settings({'num_envs': options.num_envs, 'total_steps': 10 ** 7,
+                                 'output_dir': str(folder / side.replace(' ', '_'))})
+        task = task_of(run)
+        if side == 'topics':
+            sim = RemoteSim(TopicChannel(node), task, run.num_envs, run.noise)
+            node.create_timer(HEARTBEAT_PERIOD_S, sim.heartbeat)
+        else:
+            sim = make_sim(task, run.num_envs, run.noise)
+        trainers[side] = Trainer(sim, session.demonstrations_for(run, print), run,
+                                 lambda step, metrics: None)
+    steps = run.num_envs * run.rollout_steps
+    seconds: dict[str, list[float]] = {side: [] for side in trainers}
+    for iteration in range(8 if options.quick else 60):
+        for side in sorted(trainers, reverse=bool(iteration % 2)):
+            began = time.perf_counter()
+            trainers[side].iterate()
+            if iteration > 0:
+                seconds[side].append(time.perf_counter() - began)
+    ratio = np.array(seconds['in process']) / np.array(seconds['topics'])
+    value, against = (steps / float(np.median(seconds[side])) for side in
+                      ('topics', 'in process'))
+    print(f'{len(ratio)} pairs of iterations of {steps} steps; ratio quartiles '
+          f'{np.percentile(ratio, [25, 75]).round(3)}')
+    print(json.dumps({'name': 'topics', 'value': round(value), 'against': round(against),
+                      'ratio': round(float(np.median(ratio)), 3), 'unit': 'env steps/s'}))
+
+
+if __name__ == '__main__':
+    main()
