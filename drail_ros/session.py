@@ -7,6 +7,7 @@ and no topics.
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -70,7 +71,10 @@ def demonstrations_for(run: RunSettings, say: Callable[[str], None]) -> Demonstr
         say(f'collecting {task.demonstrations} scripted demonstrations into {path}')
         beside = path.with_name(f'{path.name}.{os.getpid()}')
         say(collect_demonstrations(task, beside))
-        beside.rename(path)
+        try:
+            beside.rename(path)
+        except OSError:  # another process was quicker; its demonstrations are the same
+            shutil.rmtree(beside)
     demonstrations = load(path, task)
     return demonstrations.subset(run.transitions) if run.transitions else demonstrations
 

@@ -35,13 +35,13 @@ class DrailSettings(DiscriminatorSettings):
     diffusion_steps: int = setting(1000, 'T of the diffusion process', low=2)
     label_size: int = setting(10, 'length of the condition vector', low=1)
     training_shared_noise: bool = setting(
-        False, 'both labels see the same (t, noise) when the discriminator learns')
+        True, 'both labels see the same (t, noise) when the discriminator learns')
     training_draws: int = setting(
         1, 'draws of (t, noise) averaged per sample when the discriminator learns', low=1)
     reward_shared_noise: bool = setting(
-        False, 'both labels see the same (t, noise) when a reward is computed')
+        True, 'both labels see the same (t, noise) when a reward is computed')
     reward_draws: int = setting(
-        1, 'draws of (t, noise) averaged per sample when a reward is computed', low=1)
+        8, 'draws of (t, noise) averaged per sample when a reward is computed', low=1)
 
 
 class Drail(Discriminator):
