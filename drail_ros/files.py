@@ -15,33 +15,63 @@ from drail_ros.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
+_LEFTOVER = '.part'
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write beside, flush to the disk, read back, rename, flush the folder.
+
+    A killed process or a power cut leaves the old file or the new one, and perhaps a leftover
+    whose name starts with a dot and ends in ``.part``.
+
+    Raises:
+        OSError: the file was not written; what was there before is unharmed.
+
+    """
+    beside = path.with_name(f'.{path.name}{_LEFTOVER}')
+    try:
+        with beside.open('wb') as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if beside.read_bytes() != content:
+            raise OSError(f'{path}: the disk gave back other bytes than were written')
+        os.replace(beside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make renames and new names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed writers left; only for the one process that may write the folder."""
+    for leftover in folder.glob(f'.*{_LEFTOVER}'):
+        leftover.unlink(missing_ok=True)
+
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, fsync, rename: readers see the old file or the new one, never a part.
+    """Write a file, and its folder where missing; readers see the old file or the new one.
 
     Raises:
         UserError: the disk is full or the folder cannot be written; the old file is intact.
 
     """
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open('wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(path, content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise UserError(
-            f'cannot write {path}', found=error.strerror,
+            f'cannot write {path}', found=error.strerror or error,
             expected=f'{len(content)} bytes free' if full else 'a folder that can be written',
             do='free disk space, then resume; everything written before is intact' if full
             else 'choose another folder') from error

@@ -51,8 +51,8 @@ from drail_ros.data.demonstrations import (
     digest,
     problems,
 )
-from drail_ros.data.whole_files import flush_folder, remove_leftovers, write_whole
 from drail_ros.errors import UserError
+from drail_ros.files import flush_folder, remove_leftovers, replace_file
 from drail_ros.tasks.task import Array, Field, Task
 
 FORMAT = 'drail_ros demonstrations'
@@ -107,7 +107,7 @@ class DatasetWriter:
         _check_layout(self.path, episode.layout, self.layout)
         number = self._next
         with self._reporting_full_disk():
-            write_whole(self._episodes / f'episode_{number:06d}.npz', _encode(episode))
+            replace_file(self._episodes / f'episode_{number:06d}.npz', _encode(episode))
         self._next, self._stored = number + 1, self._stored + 1
         return number
 
@@ -138,7 +138,7 @@ class DatasetWriter:
                             do='choose another name')
         else:
             flush_folder(self.path.parent)
-            write_whole(index, _encode_index(self.layout))
+            replace_file(index, _encode_index(self.layout))
         self._episodes.mkdir(exist_ok=True)
         flush_folder(self.path)
         for folder in (self.path, self._episodes):

@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from drail_ros.data.demonstrations import Demonstrations, component_names
-from drail_ros.data.whole_files import write_whole
-from drail_ros.errors import UserError
+from drail_ros.files import write_whole
 from drail_ros.tasks.task import Array, Field
 
 if TYPE_CHECKING:
@@ -63,11 +62,7 @@ def plot_demonstrations(demonstrations: Demonstrations, png_path: str | os.PathL
         _draw_lengths(upper, demos)
         _draw_actions(lower, demos)
         figure.savefig(buffer, format='png', dpi=130)
-    try:
-        write_whole(Path(png_path), buffer.getvalue())
-    except OSError as error:
-        raise UserError(f'cannot write the picture {png_path}', found=error.strerror,
-                        do='name a file in a folder that exists and can be written') from error
+    write_whole(Path(png_path), buffer.getvalue())
 
 
 def position_fields(fields: Iterable[Field]) -> dict[str, slice]:
