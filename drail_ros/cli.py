@@ -201,7 +201,7 @@ def _plot_curves(options: argparse.Namespace) -> int:
 def _plot_sine(options: argparse.Namespace) -> int:
     from drail_ros.view.reward_map import plot_reward_maps
     for name, roughness in plot_reward_maps(options.runs, options.output).items():
-        print(f'{name}: roughness {roughness:.3f} (mean |dD/ds| between demonstrated intervals)')
+        print(f'{name}: roughness {roughness:.3f} (mean norm of the gradient of D over the map)')
     print(f'drawn in {options.output}')
     return 0
 

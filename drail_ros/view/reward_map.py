@@ -22,9 +22,9 @@ from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.run_settings import AdversarialSettings, make_run_settings
 from drail_ros.tasks import sine
 
-_STATES, _ACTIONS = 401, 121
-_DRAWS = 64
-"""A noisy reward is averaged over so many evaluations: the picture is of its expectation."""
+_STATES, _ACTIONS = 201, 81
+_DRAWS = 500
+"""A reward that is an estimate is averaged over so many draws: the picture is of what it means."""
 
 
 def plot_reward_maps(runs: Sequence[Path], output: Path) -> dict[str, float]:
@@ -41,28 +41,23 @@ def plot_reward_maps(runs: Sequence[Path], output: Path) -> dict[str, float]:
     result = {}
     for axes, run in zip(panels, runs):
         name, probability = _expert_probability(run, states, actions)
-        result[name] = roughness(probability, states)
+        result[name] = roughness(probability, states, actions)
         image = axes.imshow(probability.T, origin='lower', aspect='auto', vmin=0, vmax=1,
                             extent=(0, sine.STATE_HIGH, -1, 1), cmap='viridis')
         for start in np.arange(0, sine.STATE_HIGH, 2 * sine.INTERVAL):
-            axes.axvspan(start, start + sine.INTERVAL, color='white', alpha=0.15, linewidth=0)
+            axes.axvspan(start, start + sine.INTERVAL, ymin=0.96, color='white', linewidth=0)
         axes.plot(states, np.sin(0.2 * np.pi * states), color='red', linewidth=0.8)
         axes.set(ylabel='action', title=f'{name}: D(s, a), roughness {result[name]:.2f}')
-    panels[-1].set_xlabel('state (demonstrated intervals are light, the expert is red)')
+    panels[-1].set_xlabel('state (white bars: demonstrated intervals; red: the expert)')
     figure.colorbar(image, ax=list(panels), label='D, high means expert')
     figure.savefig(output, dpi=150)
     return result
 
 
-def roughness(probability: np.ndarray, states: np.ndarray) -> float:
-    """Mean |dD/ds| along the expert's curve, per unit of state.
-
-    A discriminator that generalises stays high between the demonstrated intervals; one that
-    remembers them falls and rises again at every edge. ``probability`` is ``[S, A]``.
-    """
-    rows = np.round((np.sin(0.2 * np.pi * states) + 1) / 2 * (probability.shape[1] - 1))
-    along = probability[np.arange(len(states)), rows.astype(int)]
-    return float(np.abs(np.diff(along)).sum() / (states[-1] - states[0]))
+def roughness(probability: np.ndarray, states: np.ndarray, actions: np.ndarray) -> float:
+    """Mean of the gradient's norm ‖(dD/ds, dD/da)‖ over the map ``[S, A]``; low is smooth."""
+    by_state, by_action = np.gradient(probability, states, actions)
+    return float(np.hypot(by_state, by_action).mean())
 
 
 def _expert_probability(run: Path, states: np.ndarray,
@@ -81,7 +76,6 @@ def _expert_probability(run: Path, states: np.ndarray,
     normaliser.load_state_dict(state['normaliser'])
     grid = np.stack(np.meshgrid(states, actions, indexing='ij'), axis=-1).reshape(-1, 2)
     obs = normaliser(torch.from_numpy(grid[:, :1]))
-    with torch.no_grad():
-        batch = Batch(obs, torch.from_numpy(grid[:, 1:].copy()), obs)
-        logits = torch.stack([model.training_logits(batch) for _ in range(_DRAWS)]).mean(0)
+    batch = Batch(obs, torch.from_numpy(grid[:, 1:].copy()), obs)
+    logits = model.expected_logits(batch, _DRAWS)
     return chosen.algorithm, logits.sigmoid().numpy().reshape(len(states), len(actions))

@@ -70,6 +70,19 @@ class Drail(Discriminator):
         return torch.cat([self._logits(x, s.reward_draws, s.reward_shared_noise)
                           for x in state_action(batch).split(_CHUNK)])
 
+    @torch.no_grad()
+    def expected_logits(self, batch: Batch, draws: int) -> Tensor:
+        """Mean of L⁻ - L⁺ over ``draws`` stratified (t, noise), common to all samples, ``[B]``."""
+        x = state_action(batch)
+        times = stratified_timesteps(1, draws, self.settings.diffusion_steps, self.generator)
+        total = x.new_zeros(len(x))
+        for t in times:
+            noise = torch.randn((1, x.shape[1]), generator=self.generator, device=x.device)
+            for label, sign in ((0.0, 1.0), (1.0, -1.0)):
+                condition = x.new_full((len(x), self.settings.label_size), label)
+                total += sign * self.diffusion(x, t.expand(len(x)), noise.expand_as(x), condition)
+        return total / draws
+
     def _logits(self, x: Tensor, draws: int, shared_noise: bool) -> Tensor:
         count = len(x)
         t_agent, noise_agent = self._draw(x, draws)

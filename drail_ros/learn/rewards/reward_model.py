@@ -76,6 +76,14 @@ class Discriminator(nn.Module):
     def training_logits(self, batch: Batch) -> Tensor:
         """Logits ``[B]`` with gradients; high means expert."""
 
+    @torch.no_grad()
+    def expected_logits(self, batch: Batch, draws: int) -> Tensor:
+        """Logits ``[B]`` as a smooth function of the batch, for pictures: no sampling noise.
+
+        A model whose logit is an estimate averages ``draws``, the same ones for every sample.
+        """
+        return self.training_logits(batch)
+
     @abstractmethod
     def reward(self, batch: Batch) -> Tensor:
         """Reward ``[B]`` without gradients."""
