@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from drail_ros.errors import UserError
+
+_LARGEST_ERROR_RATIO = 8.0
+"""bfloat16's error is thousands of times that of float32."""
 
 
 def pick_device(name: str) -> torch.device:
@@ -21,3 +27,38 @@ def pick_device(name: str) -> torch.device:
     if name == 'auto':
         name = 'cuda' if torch.cuda.is_available() else 'cpu'
     return torch.device(name)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread.
+
+    While environments are simulated: torch's helper threads would spin for milliseconds after
+    each small network call, on the cores that the physics needs.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def use_fast_matmul(wanted: bool) -> bool:
+    """Choose the kernel of float32 matrix products in this process; return whether it is fast.
+
+    On some processors torch's 'medium' precision is a faster kernel with the error of float32,
+    on others it rounds to bfloat16: it is used only where the error is that of float32.
+    """
+    torch.set_float32_matmul_precision('highest')
+    if not wanted:
+        return False
+    random = torch.Generator().manual_seed(0)
+    a, b = (torch.randn((512, 512), generator=random) for _ in range(2))
+    exact = a.double() @ b.double()
+    exact_error = ((a @ b) - exact).abs().max()
+    torch.set_float32_matmul_precision('medium')
+    if ((a @ b) - exact).abs().max() > _LARGEST_ERROR_RATIO * exact_error:
+        torch.set_float32_matmul_precision('highest')
+        return False
+    return True

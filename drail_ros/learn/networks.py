@@ -37,11 +37,17 @@ class GaussianActor(nn.Module):
         self.mean = orthogonal(mlp(sizes, nn.Tanh), last_gain=0.01)
         self.log_std = nn.Parameter(torch.full((action_size,), math.log(initial_std)))
 
-    def forward(self, obs: Tensor) -> torch.distributions.Independent:
-        """Normalised observations ``[B, O]`` → distribution over actions ``[B, A]``."""
-        normal = torch.distributions.Normal(self.mean(obs), self.log_std.exp(),
-                                            validate_args=False)
-        return torch.distributions.Independent(normal, 1, validate_args=False)
+    def log_prob(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Log density ``[B]`` of actions ``[B, A]`` at normalised observations ``[B, O]``."""
+        z = (action - self.mean(obs)) * torch.exp(-self.log_std)
+        return -0.5 * z.square().sum(dim=1) - self.log_std.sum() - self._log_volume()
+
+    def entropy(self) -> Tensor:
+        """Entropy, the same at every observation."""
+        return self.log_std.sum() + self._log_volume() + 0.5 * len(self.log_std)
+
+    def _log_volume(self) -> float:
+        return 0.5 * math.log(2 * math.pi) * len(self.log_std)
 
 
 def global_seed(seed: int) -> None:

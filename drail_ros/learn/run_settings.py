@@ -25,6 +25,9 @@ class RunSettings(Settings):
     seed: int = setting(0, 'seed of weights, sampling and episodes', low=0)
     device: str = setting('auto', 'where to learn; auto is cuda where there is one',
                           choices=('auto', 'cpu', 'cuda'))
+    fast_matmul: bool = setting(
+        True, 'faster float32 products where the processor has them with float32 error; gains '
+        'at widths of 256 and more')
     demo_path: str = setting('', 'folder of demonstrations')
     transitions: int = setting(0, 'use only so many transitions (whole episodes); 0 is all',
                                low=0)

@@ -21,7 +21,7 @@ from drail_ros.errors import UserError
 from drail_ros.learn.agents.ppo import Ppo, Rollout
 from drail_ros.learn.batch import Batch
 from drail_ros.learn.checkpoint import load_checkpoint, save_checkpoint
-from drail_ros.learn.compute import pick_device
+from drail_ros.learn.compute import one_thread, pick_device, use_fast_matmul
 from drail_ros.learn.evaluate import EVALUATION_SEED, Evaluation, evaluate
 from drail_ros.learn.networks import global_seed
 from drail_ros.learn.normalise import ReturnScaler, RunningNormaliser
@@ -40,6 +40,7 @@ class Trainer:
                  report: Report) -> None:
         self.sim, self.run_settings, self._report = sim, run, report
         self.device = pick_device(run.device)
+        use_fast_matmul(run.fast_matmul)
         self.generator = torch.Generator(self.device).manual_seed(run.seed)
         global_seed(run.seed)
         task = sim.task
@@ -125,7 +126,7 @@ class Trainer:
         run, shape = self.run_settings, (self.run_settings.rollout_steps, self.sim.num_envs)
         observed, following, acted, log_probs, terminated, ended, success = (
             [], [], [], [], [], [], [])
-        with self._timed('simulation'):
+        with self._timed('simulation'), one_thread():
             for _ in range(run.rollout_steps):
                 action, log_prob = self.agent.act(self.normaliser(self._tensor(self._obs)))
                 executed = action.clamp(-1.0, 1.0)
@@ -155,9 +156,11 @@ class Trainer:
         before = self.sim.get_state()
         seed, episodes = self.run_settings.seed + EVALUATION_SEED, (
             self.run_settings.evaluation_episodes)
-        result = evaluate(self.sim, self.policy.act, episodes, seed)
         sampler = torch.Generator(self.device).manual_seed(seed)
-        sampled = evaluate(self.sim, lambda obs: self.policy.act(obs, sampler), episodes, seed)
+        with one_thread():
+            result = evaluate(self.sim, self.policy.act, episodes, seed)
+            sampled = evaluate(self.sim, lambda obs: self.policy.act(obs, sampler), episodes,
+                               seed)
         self._obs = self.sim.set_state(before)
         is_best = result.success_rate > self.best
         if is_best:

@@ -62,7 +62,7 @@ PLUGIN = Task(
     demonstrated=demonstrated,
     dynamics=DrawnStates(),
     training={
-        '*': {'total_steps': 400_000, 'agent.epochs': 10, 'agent.width': 64,
+        '*': {'total_steps': 400_000, 'fast_matmul': False, 'agent.epochs': 10, 'agent.width': 64,
               'agent.learning_rate': 1e-6},
         'drail': {'reward.width': 128, 'reward.label_size': 1},
         'gail': {'reward.width': 128},

@@ -6,6 +6,7 @@ import torch
 
 from drail_ros.learn.advantages import generalised_advantages
 from drail_ros.learn.agents.ppo import Ppo, PpoSettings, Rollout
+from drail_ros.learn.networks import GaussianActor
 from drail_ros.learn.normalise import ReturnScaler, RunningNormaliser
 
 
@@ -47,6 +48,26 @@ def test_return_scaler_divides_by_the_std_of_discounted_returns() -> None:
     scaled = ReturnScaler(1, 0.5)(rewards, ended)
     returns = torch.tensor([1.0, 1.5, 1.0]).double()
     assert torch.allclose(scaled, rewards / returns.std(unbiased=False).float(), rtol=1e-4)
+
+
+def test_actor_is_the_gaussian_it_claims_to_be() -> None:
+    torch.manual_seed(0)
+    actor = GaussianActor(4, 3, 8, 1, initial_std=0.4)
+    obs, action = torch.randn(7, 4), torch.randn(7, 3)
+    expected = torch.distributions.Normal(actor.mean(obs), actor.log_std.exp())
+    assert torch.allclose(actor.log_prob(obs, action), expected.log_prob(action).sum(1), atol=1e-5)
+    assert torch.allclose(actor.entropy(), expected.entropy().sum(1)[0])
+
+
+def test_annealed_exploration_ends_at_its_final_std() -> None:
+    settings = PpoSettings(initial_std=0.5, final_std=0.1, minibatches=1, epochs=1)
+    agent = Ppo(2, 1, settings, torch.Generator().manual_seed(0))
+    flags = torch.zeros(8, 2, dtype=torch.bool)
+    zeros = torch.zeros(8, 2)
+    for progress, std in ((0.0, 0.5), (0.5, 0.05 ** 0.5), (1.0, 0.1)):
+        agent.update(Rollout(torch.zeros(8, 2, 2), torch.randn(8, 2, 1), zeros, zeros, zeros,
+                             flags, flags), torch.randn(8, 2), progress)
+        assert abs(agent.actor.log_std.exp().item() - std) < 1e-6
 
 
 def test_climbs_a_known_reward() -> None:

@@ -84,7 +84,7 @@ class Ppo(nn.Module):
         mean, std = self.actor.mean(obs), self.actor.log_std.exp()
         noise = torch.randn(mean.shape, generator=self.generator, device=mean.device)
         action = mean + std * noise
-        return action, self.actor(obs).log_prob(action)
+        return action, self.actor.log_prob(obs, action)
 
     @torch.no_grad()
     def value(self, obs: Tensor) -> Tensor:
@@ -121,14 +121,13 @@ class Ppo(nn.Module):
     def _minibatch(self, obs: Tensor, action: Tensor, log_prob: Tensor, value: Tensor,
                    advantage: Tensor, returns: Tensor) -> Tensor:
         s = self.settings
-        distribution = self.actor(obs)
-        ratio = (distribution.log_prob(action) - log_prob).exp()
+        ratio = (self.actor.log_prob(obs, action) - log_prob).exp()
         gain = torch.min(ratio * advantage, ratio.clamp(1 - s.clip, 1 + s.clip) * advantage)
         new_value = self.critic(obs).squeeze(1)
         near_old = value + (new_value - value).clamp(-s.clip, s.clip)
         error = torch.max((new_value - returns).square(), (near_old - returns).square())
         value_loss = 0.5 * error.mean()
-        entropy = distribution.entropy().mean()
+        entropy = self.actor.entropy()
         loss = -gain.mean() + s.value_weight * value_loss - s.entropy_weight * entropy
         self.optimiser.zero_grad()
         loss.backward()

@@ -67,7 +67,7 @@ class Bc:
     def _minibatch(self, obs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         actor = self.policy.actor
         if self.settings.loss == 'nll':
-            loss = -actor(obs).log_prob(action).mean()
+            loss = -actor.log_prob(obs, action).mean()
         else:
             loss = (actor.mean(obs) - action).square().mean()
         self.optimiser.zero_grad()
