@@ -18,6 +18,18 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        options = _parser(words).parse_args(words)
+        return options.run(options)
+    except UserError as error:
+        print(f'drail: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('drail: interrupted', file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='drail', description='From demonstrations to a policy on hardware.')
     parser.add_argument('--version', action='version', version=f'drail_ros {__version__}')
@@ -28,15 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_export(commands)
     _add_plot(commands)
     _add_up(commands)
-    try:
-        options = parser.parse_args(words)
-        return options.run(options)
-    except UserError as error:
-        print(f'drail: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('drail: interrupted', file=sys.stderr)
-        return INTERRUPTED
+    return parser
 
 
 def _add_demos(commands: argparse._SubParsersAction) -> None:

@@ -11,7 +11,8 @@ from tqdm import tqdm
 class ProgressBar:
     """Shows a run in a terminal; where output is no terminal, a line now and then."""
 
-    def __init__(self, total: int, unit: str, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, total: int, unit: str, stream: TextIO | None = None) -> None:
+        stream = stream or sys.stderr
         self._bar = tqdm(total=total, unit=unit, unit_scale=True, file=stream,
                          dynamic_ncols=True, smoothing=0.1,
                          mininterval=0.5 if stream.isatty() else 10.0)

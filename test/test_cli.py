@@ -1,0 +1,139 @@
+"""The command line and `drail up`, as a user types them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from drail_ros import cli
+from drail_ros.learn.run_folder import read_metrics
+
+SMALL = ['--num-envs=4', '--rollout-steps=32', '--evaluate-every=256', '--evaluation-episodes=4',
+         '--checkpoint-every=128', '--agent.width=16', '--agent.epochs=1', '--reward.width=16',
+         '--reward.layers=2', '--reward.epochs=1']
+DRAIL = [sys.executable, '-m', 'drail_ros.cli']
+
+
+@pytest.fixture(scope='module')
+def sine_demos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp('demos') / 'sine'
+    assert cli.main(['demos', 'collect', '--task', 'sine', '--output', str(path)]) == 0
+    return path
+
+
+def train(folder: Path, demos: Path, *more: str) -> int:
+    return cli.main(['train', '--task=sine', f'--output-dir={folder}', f'--demo-path={demos}',
+                     '--total-steps=512', *SMALL, *more])
+
+
+def test_from_demonstrations_to_pictures(tmp_path: Path, sine_demos: Path,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [str(tmp_path / name) for name in ('drail', 'gail')]
+    for run in runs:
+        assert train(Path(run), sine_demos, f'--algorithm={Path(run).name}') == 0
+    assert cli.main(['demos', 'info', str(sine_demos), '--plot', str(tmp_path / 'd.png')]) == 0
+    assert cli.main(['plot', 'sine', *runs, '--output', str(tmp_path / 's.png')]) == 0
+    assert cli.main(['plot', 'curves', *runs, '--output', str(tmp_path / 'c.png')]) == 0
+    assert cli.main(['export', runs[0], str(tmp_path / 'p.onnx')]) == 0
+    assert cli.main(['eval', str(tmp_path / 'p.onnx'), '--episodes', '4']) == 0
+    for name in ('d.png', 's.png', 'c.png'):
+        assert (tmp_path / name).read_bytes().startswith(b'\x89PNG')
+    printed = capsys.readouterr().out
+    assert 'roughness' in printed and 'success' in printed
+
+
+def test_cloning_and_its_evaluation(tmp_path: Path, sine_demos: Path) -> None:
+    folder = tmp_path / 'bc'
+    assert cli.main(['train', '--task=sine', '--algorithm=bc', '--learner.epochs=2',
+                     '--evaluation-episodes=4', f'--output-dir={folder}',
+                     f'--demo-path={sine_demos}']) == 0
+    assert (folder / 'policy.onnx').exists()
+
+
+@pytest.mark.parametrize(('words', 'message'), [
+    pytest.param(['train', '--task=sinus'], 'did you mean sine', id='task'),
+    pytest.param(['train', '--algorithm=gial'], 'did you mean gail', id='algorithm'),
+    pytest.param(['train', '--noise=9'], 'noise level is out of range', id='noise'),
+    pytest.param(['train', '--agent.clip=-1'], 'out of range', id='range'),
+    pytest.param(['train', '--seed=one'], 'wrong type', id='type'),
+    pytest.param(['train', '--demo-path=/nowhere'], '/nowhere', id='demos'),
+    pytest.param(['demos', 'collect', '--task=sinus'], 'did you mean sine', id='collect'),
+    pytest.param(['eval', '/nowhere.onnx'], 'cannot be read', id='policy'),
+    pytest.param(['up', 'train_fetch', 'sede:=1'], 'did you mean seed', id='argument'),
+    pytest.param(['up', 'train_fetch', 'seed=1'], 'name:=value', id='form'),
+])
+def test_mistakes_are_named(words: list[str], message: str, tmp_path: Path,
+                            monkeypatch: pytest.MonkeyPatch,
+                            capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_demonstrations_of_another_task_are_refused(
+        tmp_path: Path, sine_demos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(['train', '--task=fetch_push', f'--demo-path={sine_demos}',
+                     f'--output-dir={tmp_path / "run"}']) == 1
+    printed = capsys.readouterr().err
+    assert 'sine' in printed and 'fetch_push' in printed
+
+
+def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path, sine_demos: Path) -> None:
+    """A file size limit fails as a full disk does: in the middle of a write."""
+    folder = tmp_path / 'run'
+    assert train(folder, sine_demos) == 0
+    before = (folder / 'checkpoint.safetensors').read_bytes()
+    code = ('import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); '
+            'from drail_ros import cli; from drail_ros.learn import checkpoint; '
+            'resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); '
+            'from pathlib import Path; import torch; from drail_ros.errors import UserError\n'
+            'try: checkpoint.save_checkpoint(Path(sys.argv[1]), {"x": torch.zeros(100_000)})\n'
+            'except UserError as error: print(error); sys.exit(1)')
+    result = subprocess.run(
+        [sys.executable, '-c', code, str(folder / 'checkpoint.safetensors')],
+        capture_output=True, text=True)
+    assert result.returncode == 1 and 'free disk space' in result.stdout, result.stderr
+    assert (folder / 'checkpoint.safetensors').read_bytes() == before
+
+
+def wait_for_rows(folder: Path, rows: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 90
+    while len(read_metrics(folder)) < rows:
+        assert process.poll() is None and time.monotonic() < deadline, process.stdout
+        time.sleep(0.05)
+
+
+def test_interrupt_ends_training_with_130_and_a_checkpoint(tmp_path: Path,
+                                                           sine_demos: Path) -> None:
+    folder = tmp_path / 'run'
+    process = subprocess.Popen(
+        [*DRAIL, 'train', '--task=sine', f'--output-dir={folder}', f'--demo-path={sine_demos}',
+         '--total-steps=10000000', *SMALL], stderr=subprocess.PIPE, text=True)
+    wait_for_rows(folder, 2, process)
+    process.send_signal(signal.SIGINT)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 130 and '--resume true' in printed and 'Traceback' not in printed
+    assert (folder / 'checkpoint.safetensors').exists()
+
+
+def test_up_trains_and_an_interrupt_ends_all_of_it(tmp_path: Path, sine_demos: Path) -> None:
+    folder = tmp_path / 'run'
+    environment = {**os.environ, 'ROS_DOMAIN_ID': str(1 + (os.getpid() + 50) % 100),
+                   'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+    flags = [word.removeprefix('--').replace('-', '_').replace('=', ':=') for word in SMALL]
+    process = subprocess.Popen(
+        [*DRAIL, 'up', 'train_fetch', 'task:=sine', f'output_dir:={folder}',
+         f'demo_path:={sine_demos}', 'total_steps:=10000000', 'namespace:=cell', *flags],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_for_rows(folder, 2, process)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, printed
+    assert '[trainer]' in printed and 'Traceback' not in printed
+    assert (folder / 'checkpoint.safetensors').exists()
