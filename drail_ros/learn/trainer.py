@@ -69,7 +69,7 @@ class Trainer:
             save_asked: threading.Event | None = None) -> None:
         """Train to the end, or until ``should_stop``; what was learned is saved either way."""
         try:
-            while self.step < self.run_settings.total_steps and not should_stop():
+            while not self.is_finished() and not should_stop():
                 metrics = self.iterate()
                 if self._due(self.run_settings.evaluate_every):
                     metrics.update(self._evaluate())
@@ -80,8 +80,6 @@ class Trainer:
                     self.save()
                     if save_asked is not None:
                         save_asked.clear()
-                if self.is_good_enough(metrics):
-                    break
         finally:
             self.folder.close()
         self.save()
@@ -112,10 +110,10 @@ class Trainer:
         self._check_finite(metrics)
         return metrics
 
-    def is_good_enough(self, metrics: dict[str, float]) -> bool:
-        """Whether an evaluation reached ``stop_at_success``."""
+    def is_finished(self) -> bool:
+        """Whether all steps are taken, or an evaluation reached ``stop_at_success``."""
         goal = self.run_settings.stop_at_success
-        return goal > 0 and metrics.get('evaluation/success_rate', 0.0) >= goal
+        return self.step >= self.run_settings.total_steps or 0 < goal <= self.best
 
     def save(self) -> None:
         """Write the checkpoint and the policy as it is now."""
