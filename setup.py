@@ -22,6 +22,7 @@ setup(
         (f'share/{name}', ['package.xml']),
         (f'share/{name}/launch', sorted(glob('launch/*.launch.py'))),
         (f'share/{name}/config', sorted(glob('config/*.*'))),
+        (f'share/{name}/rviz', sorted(glob('rviz/*.rviz'))),
         # Where `ros2 run` and launch look for nodes. As entry points only colcon would put them
         # there, and pip would fill bin/ with commands called simulator and viewer.
         (f'lib/{name}', sorted(glob('scripts/*'))),

@@ -70,6 +70,9 @@ def _nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         Node(executable='simulator', name='simulator', parameters=[file], **common),
         trainer,
         Node(package='rviz2', executable='rviz2', name='rviz2', output='log',
+             namespace=LaunchConfiguration('namespace'),
+             arguments=['-d', PathJoinSubstitution([
+                 FindPackageShare('drail_ros'), 'rviz', 'drail.rviz'])],
              condition=IfCondition(LaunchConfiguration('use_rviz'))),
         RegisterEventHandler(OnProcessExit(
             target_action=trainer, on_exit=[EmitEvent(event=Shutdown(reason='training ended'))])),

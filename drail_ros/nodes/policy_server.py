@@ -64,6 +64,7 @@ class PolicyServer(LifecycleNode):
     def __init__(self) -> None:
         super().__init__('policy_server', **OVERRIDABLE)
         self._settings = ServerSettings(**declare(self, settings.specs(ServerSettings).values()))
+        self._path = self._settings.policy_path
         self._policy: OnnxPolicy | None = None
         self._error: UserError | None = None
         self._refused: Counter[str] = Counter()
@@ -73,7 +74,7 @@ class PolicyServer(LifecycleNode):
         self.create_timer(1.0, self._diagnose)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.create_subscription(String, 'policy', self._offered, latched)
-        if self._settings.autostart and self._settings.policy_path:
+        if self._settings.autostart and self._path:
             self._start()
 
     def close(self) -> None:
@@ -84,7 +85,7 @@ class PolicyServer(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the policy, check it against the task, subscribe to the sensors."""
         try:
-            self._configure(OnnxPolicy(self._settings.policy_path, self._settings.device))
+            self._configure(OnnxPolicy(self._path, self._settings.device))
         except UserError as error:
             self._error = error
             self.get_logger().error(str(error))
@@ -164,9 +165,9 @@ class PolicyServer(LifecycleNode):
         except (UserError, ValueError, KeyError, TypeError) as error:
             self._refuse('policy', f'announced policy refused: {error}')
             return
-        self._settings = settings.replace(self._settings, {'policy_path': str(policy.path)})
-        self._start()
-        self._settings = settings.replace(self._settings, {'policy_path': ''})
+        self._path = str(policy.path)
+        if self._settings.autostart:
+            self._start()
 
     def _sensed(self, topic: str, message: Any) -> None:
         try:

@@ -19,11 +19,12 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
-from visualization_msgs.msg import Marker, MarkerArray
+from visualization_msgs.msg import MarkerArray
 
 from drail_ros import plugins
 from drail_ros.files import write_json
 from drail_ros.learn.evaluate import EVALUATION_SEED, Evaluation
+from drail_ros.nodes.markers import marker_array
 from drail_ros.nodes.sensor_messages import (
     command_from_message,
     message_type,
@@ -38,8 +39,6 @@ from drail_ros.tasks.task import Task
 _REPEAT_AFTER_S = 0.5
 """Sensors are published again when no command answers them for so long."""
 _NANOSECONDS = 1_000_000_000
-_COLOURS = {'gripper': (0.2, 0.4, 1.0), 'object': (0.6, 0.4, 0.2), 'goal': (0.9, 0.1, 0.1)}
-_MARKER_SIZE_M = 0.05
 
 
 @dataclass(frozen=True)
@@ -148,23 +147,7 @@ class RobotSimulator:
         for topic, readings in self._topics.items():
             self._publishers[topic].publish(to_message(readings, row, stamp, 'world'))
         if self._markers.get_subscription_count():
-            self._markers.publish(self._marker_array(row, stamp))
-
-    def _marker_array(self, row: Any, stamp: Time) -> MarkerArray:
-        markers = []
-        for topic, readings in self._topics.items():
-            name = topic.removesuffix('_pose')
-            if name not in _COLOURS:
-                continue
-            marker = Marker(ns=self._task.name, id=len(markers), action=Marker.ADD,
-                            type=Marker.SPHERE if name == 'goal' else Marker.CUBE)
-            marker.header.stamp, marker.header.frame_id = stamp, 'world'
-            marker.pose = to_message(readings, row, stamp, 'world').pose
-            marker.scale.x = marker.scale.y = marker.scale.z = _MARKER_SIZE_M
-            marker.color.r, marker.color.g, marker.color.b = _COLOURS[name]
-            marker.color.a = 0.5 if name == 'goal' else 1.0
-            markers.append(marker)
-        return MarkerArray(markers=markers)
+            self._markers.publish(marker_array(self._task, row, stamp))
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._sim.reset(self._settings.seed + EVALUATION_SEED)

@@ -52,6 +52,11 @@ class BatchServer:
         self._sequence, self._answer = -1, b''
 
     @property
+    def sim(self) -> EpisodicSim | None:
+        """The slice being simulated; None when idle."""
+        return self._sim
+
+    @property
     def owner(self) -> str:
         """The trainer served, in words; empty when idle."""
         return self._owner
