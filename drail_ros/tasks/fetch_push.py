@@ -243,7 +243,7 @@ PLUGIN = Task(
     training={
         '*': {'total_steps': 500_000, 'rollout_steps': 64, 'agent.minibatches': 8,
               'agent.learning_rate': 5e-4, 'agent.entropy_weight': 0.0,
-              'agent.initial_std': 0.5, 'agent.final_std': 0.1},
+              'agent.initial_std': 0.5, 'agent.final_std': 0.05},
         'drail': {'reward.width': 256, 'reward.epochs': 4},
         'gail': {'reward.learning_rate': 8e-6, 'reward.epochs': 4},
         'gail_gp': {'reward.learning_rate': 8e-6, 'reward.epochs': 4},
