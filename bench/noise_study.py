@@ -3,7 +3,7 @@
 Trains every variant on fetch_push with its default settings, several seeds, up to a number of
 environment steps, and prints the deterministic and sampled success there, mean ± std.
 
-    .venv/bin/python bench/noise_study.py [--steps 262144] [--seeds 0 1 2] [--variants …]
+    .venv/bin/python bench/noise_study.py [--steps 196608] [--seeds 0 1 2] [--variants …]
 
 Runs are kept in the output folder and not repeated; give parts to several processes, and call
 once more for the table of all.
@@ -35,7 +35,7 @@ VARIANTS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--steps', type=int, default=262_144)
+    parser.add_argument('--steps', type=int, default=196_608)
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     parser.add_argument('--variants', nargs='+', choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument('--output', type=Path, default=Path('runs/noise_study'))
@@ -55,7 +55,7 @@ def main() -> None:
 def train(variant: str, seed: int, options: argparse.Namespace) -> Path:
     folder = options.output / f'{variant.replace("/", "_")}_{seed}'
     run = make_run_settings({'seed': seed, 'output_dir': str(folder), 'resume': True,
-                             'evaluate_every': 32_768, **VARIANTS[variant]})
+                             **VARIANTS[variant]})
     if not any(row['step'] >= options.steps for row in read_metrics(folder)):
         sim = make_sim(task_of(run), run.num_envs, run.noise)
         trainer = Trainer(sim, session.demonstrations_for(run, print), run,

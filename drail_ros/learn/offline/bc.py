@@ -26,7 +26,7 @@ class BcSettings(Settings):
     loss: str = setting('mse', 'what is minimised', choices=('mse', 'nll'))
     learning_rate: float = setting(2e-4, 'Adam step size', low=0.0)
     batch_size: int = setting(128, 'transitions per update', low=1)
-    epochs: int = setting(100, 'passes over the demonstrations', low=1)
+    epochs: int = setting(50, 'passes over the demonstrations', low=1)
     width: int = setting(256, 'hidden width', low=1)
     layers: int = setting(3, 'hidden layers', low=1)
 
