@@ -66,7 +66,7 @@ class Robot(Node):
         self._sim = make_sim(TASK, 1, 1.5)
         self._sim.reset(0)
         self._topics = sensor_messages.topics(TASK)
-        self._publishers = {
+        self._sensor_publishers = {
             topic: self.create_publisher(sensor_messages.message_type(r[0][0].message), topic, 10)
             for topic, r in self._topics.items()}
         self._answered = False
@@ -80,7 +80,7 @@ class Robot(Node):
                     for topic, r in self._topics.items()}
         began = time.perf_counter()
         for topic, message in messages.items():
-            self._publishers[topic].publish(message)
+            self._sensor_publishers[topic].publish(message)
         while not self._answered and time.perf_counter() - began < timeout_s:
             rclpy.spin_once(self, timeout_sec=timeout_s)
         return time.perf_counter() - began

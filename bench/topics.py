@@ -45,16 +45,23 @@ def main() -> None:
     simulator = subprocess.Popen([sys.executable, '-m', 'drail_ros.nodes.simulator'])
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    threading.Thread(target=executor.spin, daemon=True).start()
+    done = threading.Event()
+    spinner = threading.Thread(target=spin, args=(executor, done))
+    spinner.start()
     try:
         with tempfile.TemporaryDirectory() as folder:
             compare(node, options, Path(folder))
     finally:
+        done.set()
+        spinner.join()
         simulator.terminate()
         simulator.wait()
-        executor.shutdown()
-        node.destroy_node()
         rclpy.try_shutdown()
+
+
+def spin(executor: SingleThreadedExecutor, done: threading.Event) -> None:
+    while not done.is_set():
+        executor.spin_once(timeout_sec=0.1)
 
 
 def compare(node: rclpy.node.Node, options: argparse.Namespace, folder: Path) -> None:
