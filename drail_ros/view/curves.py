@@ -13,6 +13,7 @@ from drail_ros.files import read_json
 from drail_ros.learn.run_folder import read_metrics
 
 _RATE = 'evaluation/success_rate'
+_SAMPLED = 'evaluation_sampled/success_rate'
 
 
 def plot_curves(runs: Sequence[Path], output: Path) -> None:
@@ -25,34 +26,46 @@ def plot_curves(runs: Sequence[Path], output: Path) -> None:
     figure = Figure(figsize=(8, 4.5), layout='constrained')
     axes = figure.subplots()
     for label, members in _grouped(runs).items():
-        steps = np.unique(np.concatenate([s for s, _ in members]))
-        steps = steps[steps <= min(s[-1] for s, _ in members)]
-        rates = np.array([np.interp(steps, s, r) for s, r in members]) * 100
-        mean, spread = rates.mean(axis=0), rates.std(axis=0)
         name = f'{label} ({len(members)} seeds)' if len(members) > 1 else label
-        line, = axes.plot(steps / 1e6, mean, label=name)
-        axes.fill_between(steps / 1e6, mean - spread, mean + spread, alpha=0.2,
+        steps, mean, spread = _statistics(members, _RATE)
+        line, = axes.plot(steps, mean, label=name)
+        axes.fill_between(steps, mean - spread, mean + spread, alpha=0.2,
                           color=line.get_color(), linewidth=0)
-    axes.set(xlabel='environment steps [million]', ylabel='success of the mean action [%]',
+        steps, mean, _ = _statistics(members, _SAMPLED)
+        axes.plot(steps, mean, linestyle=':', color=line.get_color())
+    axes.set(xlabel='environment steps [million]', ylabel='success [%], dotted: sampled actions',
              ylim=(-2, 102))
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(loc='outside lower center', ncols=3, frameon=False)
     figure.savefig(output, dpi=150)
 
 
-def _grouped(runs: Sequence[Path]) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
+def _statistics(members: list[list[dict[str, float]]],
+                name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps in millions, mean and std in percent, up to where the shortest run ends."""
+    curves = [(np.array([row['step'] for row in rows]), np.array([row[name] for row in rows]))
+              for rows in members]
+    steps = np.unique(np.concatenate([s for s, _ in curves]))
+    steps = steps[steps <= min(s[-1] for s, _ in curves)]
+    rates = np.array([np.interp(steps, s, r) for s, r in curves]) * 100
+    return steps / 1e6, rates.mean(axis=0), rates.std(axis=0)
+
+
+def _grouped(runs: Sequence[Path]) -> dict[str, list[list[dict[str, float]]]]:
     records = [read_json(run / 'run.json')['settings'] for run in runs]
-    ignored = ('seed', 'output_dir', 'resume', 'demo_path', 'device', 'stop_at_success')
+    ignored = ('seed', 'output_dir', 'resume', 'demo_path', 'device', 'stop_at_success',
+               'evaluate_every', 'checkpoint_every', 'evaluation_episodes')
     varied = [name for name in records[0] if name not in ignored
               and len({str(r.get(name)) for r in records}) > 1]
-    groups: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    if 'preset' in varied:
+        varied = ['preset']  # it says all that differs with it
+    groups: dict[str, list[list[dict[str, float]]]] = {}
     for run, record in zip(runs, records):
-        rows = [row for row in read_metrics(run) if _RATE in row]
+        rows = [row for row in read_metrics(run) if _RATE in row and _SAMPLED in row]
         if not rows:
             raise UserError(f'{run} has no evaluation yet', do='train further')
         others = [f'{name}={record.get(name)}' for name in varied
                   if name != 'algorithm' and name in record]
         label = ' '.join([str(record['algorithm']), *others[:3]])
-        groups.setdefault(label, []).append((np.array([row['step'] for row in rows]),
-                                             np.array([row[_RATE] for row in rows])))
+        groups.setdefault(label, []).append(rows)
     return groups
