@@ -32,7 +32,7 @@ ROSDEP_KEYS = {
     'tqdm': 'python3-tqdm',
     'yaml': 'python3-yaml',
 }
-WITHOUT_ROSDEP_KEY = {'onnx', 'onnxscript', 'safetensors'}
+WITHOUT_ROSDEP_KEY = {'onnx', 'safetensors'}
 PIP_NAMES = {'gymnasium_robotics': 'gymnasium-robotics', 'yaml': 'pyyaml'}
 ONLY_WITH_A_DISTRO = {'launch', 'launch_ros', 'ament_index_python'}
 
