@@ -1,0 +1,129 @@
+"""Stochastic policies over normalised observations; what agents train and ``Policy`` wraps."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from drail_ros.learn.networks import mlp, orthogonal
+
+LOG_STD_RANGE = (-20.0, 2.0)
+"""Of the squashed Gaussian (Haarnoja et al., 2018)."""
+_INSIDE = 0.999
+"""Actions are taken as at most so large before the tanh is undone: ±1 would be infinite."""
+_LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
+
+
+class Actor(Protocol):
+    """π(a | s). Observations ``[B, O]`` are normalised, actions ``[B, A]`` meant for [-1, 1]."""
+
+    kind: str
+    """Name under which it is saved."""
+
+    def mean_action(self, obs: Tensor) -> Tensor:
+        """Return the deterministic action ``[B, A]`` in [-1, 1]."""
+
+    def sample(self, obs: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw actions ``[B, A]``; also their log densities ``[B]``; differentiable."""
+
+    def log_prob(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Log density ``[B]`` of actions."""
+
+    def shape(self) -> dict[str, int]:
+        """Arguments with which an actor of the same shape is made."""
+
+
+class GaussianActor(nn.Module):
+    """Diagonal Gaussian over actions: tanh MLP mean, state-independent log standard deviation."""
+
+    kind = 'gaussian'
+
+    def __init__(self, obs_size: int, action_size: int, width: int, layers: int,
+                 initial_std: float = 1.0) -> None:
+        super().__init__()
+        self._shape = {'obs_size': obs_size, 'action_size': action_size, 'width': width,
+                       'layers': layers}
+        sizes = [obs_size] + [width] * layers + [action_size]
+        self.mean = orthogonal(mlp(sizes, nn.Tanh), last_gain=0.01)
+        self.log_std = nn.Parameter(torch.full((action_size,), math.log(initial_std)))
+
+    def mean_action(self, obs: Tensor) -> Tensor:
+        """Return the mean, clipped, ``[B, A]``."""
+        return self.mean(obs).clamp(-1.0, 1.0)
+
+    def sample(self, obs: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw actions ``[B, A]``, not clipped, and their log densities ``[B]``."""
+        mean = self.mean(obs)
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        action = mean + self.log_std.exp() * noise
+        return action, self.log_prob(obs, action)
+
+    def log_prob(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Log density ``[B]`` of actions ``[B, A]`` at normalised observations ``[B, O]``."""
+        z = (action - self.mean(obs)) * torch.exp(-self.log_std)
+        return -0.5 * z.square().sum(dim=1) - self.log_std.sum() - self._log_volume()
+
+    def entropy(self) -> Tensor:
+        """Entropy, the same at every observation."""
+        return self.log_std.sum() + self._log_volume() + 0.5 * len(self.log_std)
+
+    def shape(self) -> dict[str, int]:
+        """Sizes of the network."""
+        return self._shape
+
+    def _log_volume(self) -> float:
+        return _LOG_SQRT_2PI * len(self.log_std)
+
+
+class SquashedGaussianActor(nn.Module):
+    """a = tanh(u), u ~ N(μ(s), σ(s)²): ReLU MLP (Haarnoja et al., SAC, 2018, appendix C).
+
+    log π(a|s) = log N(u; μ, σ²) - Σ log(1 - tanh² u)
+    """
+
+    kind = 'squashed_gaussian'
+
+    def __init__(self, obs_size: int, action_size: int, width: int, layers: int) -> None:
+        super().__init__()
+        self._shape = {'obs_size': obs_size, 'action_size': action_size, 'width': width,
+                       'layers': layers}
+        self.net = mlp([obs_size] + [width] * layers + [2 * action_size], nn.ReLU)
+
+    def mean_action(self, obs: Tensor) -> Tensor:
+        """Return tanh of the mean, ``[B, A]``."""
+        return self._distribution(obs)[0].tanh()
+
+    def sample(self, obs: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw actions ``[B, A]`` in (-1, 1) and their log densities ``[B]``."""
+        mean, log_std = self._distribution(obs)
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        u = mean + log_std.exp() * noise
+        return u.tanh(), _squashed_log_prob(u, noise, log_std)
+
+    def log_prob(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Log density ``[B]`` of actions ``[B, A]``."""
+        mean, log_std = self._distribution(obs)
+        u = action.clamp(-_INSIDE, _INSIDE).atanh()
+        return _squashed_log_prob(u, (u - mean) * torch.exp(-log_std), log_std)
+
+    def shape(self) -> dict[str, int]:
+        """Sizes of the network."""
+        return self._shape
+
+    def _distribution(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_std = self.net(obs).chunk(2, dim=-1)
+        return mean, log_std.clamp(*LOG_STD_RANGE)
+
+
+def _squashed_log_prob(u: Tensor, z: Tensor, log_std: Tensor) -> Tensor:
+    """Log density of tanh(u) with u = μ + σ z; log(1 - tanh² u) = 2 (log 2 - u - log(1 + e⁻²ᵘ))."""
+    gaussian = -0.5 * z.square() - log_std - _LOG_SQRT_2PI
+    return (gaussian - 2 * (math.log(2) - u - softplus(-2 * u))).sum(dim=-1)
+
+
+ACTORS: dict[str, type[nn.Module]] = {
+    actor.kind: actor for actor in (GaussianActor, SquashedGaussianActor)}
