@@ -137,7 +137,7 @@ def compare(rounds: int) -> None:
 
 def random_policy(path: Path) -> Path:
     from drail_ros.deploy.export import export_onnx
-    from drail_ros.learn.networks import GaussianActor
+    from drail_ros.learn.actors import GaussianActor
     from drail_ros.learn.normalise import RunningNormaliser
     from drail_ros.learn.policy import Policy
     sizes = TASK.observation_size, TASK.action_size

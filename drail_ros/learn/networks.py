@@ -1,8 +1,7 @@
-"""Networks shared by agents and offline learners."""
+"""Networks shared by agents, reward models and offline learners."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -27,27 +26,32 @@ def orthogonal(net: nn.Sequential, last_gain: float) -> nn.Sequential:
     return net
 
 
-class GaussianActor(nn.Module):
-    """Diagonal Gaussian over actions: tanh MLP mean, state-independent log standard deviation."""
+class Ensemble(nn.Module):
+    """``members`` ReLU MLPs of one shape, evaluated in one batched product per layer."""
 
-    def __init__(self, obs_size: int, action_size: int, width: int, layers: int,
-                 initial_std: float = 1.0) -> None:
+    def __init__(self, members: int, sizes: list[int]) -> None:
         super().__init__()
-        sizes = [obs_size] + [width] * layers + [action_size]
-        self.mean = orthogonal(mlp(sizes, nn.Tanh), last_gain=0.01)
-        self.log_std = nn.Parameter(torch.full((action_size,), math.log(initial_std)))
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for inputs, outputs in zip(sizes[:-1], sizes[1:]):
+            bound = inputs ** -0.5
+            self.weights.append(torch.empty(members, inputs, outputs).uniform_(-bound, bound))
+            self.biases.append(torch.empty(members, 1, outputs).uniform_(-bound, bound))
 
-    def log_prob(self, obs: Tensor, action: Tensor) -> Tensor:
-        """Log density ``[B]`` of actions ``[B, A]`` at normalised observations ``[B, O]``."""
-        z = (action - self.mean(obs)) * torch.exp(-self.log_std)
-        return -0.5 * z.square().sum(dim=1) - self.log_std.sum() - self._log_volume()
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, inputs]`` → ``[members, B, outputs]``."""
+        h = x.expand(len(self.weights[0]), *x.shape)
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases)):
+            h = torch.baddbmm(bias, h, weight)
+            if layer < len(self.weights) - 1:
+                h = h.relu()
+        return h
 
-    def entropy(self) -> Tensor:
-        """Entropy, the same at every observation."""
-        return self.log_std.sum() + self._log_volume() + 0.5 * len(self.log_std)
 
-    def _log_volume(self) -> float:
-        return 0.5 * math.log(2 * math.pi) * len(self.log_std)
+@torch.no_grad()
+def polyak(target: nn.Module, source: nn.Module, share: float) -> None:
+    """θ_target ← share · θ_source + (1 - share) · θ_target; in place."""
+    for old, new in zip(target.parameters(), source.parameters()):
+        old.lerp_(new, share)
 
 
 def global_seed(seed: int) -> None:

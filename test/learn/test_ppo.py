@@ -6,7 +6,7 @@ import torch
 
 from drail_ros.learn.advantages import generalised_advantages
 from drail_ros.learn.agents.ppo import Ppo, PpoSettings, Rollout
-from drail_ros.learn.networks import GaussianActor
+from drail_ros.learn.actors import GaussianActor
 from drail_ros.learn.normalise import ReturnScaler, RunningNormaliser
 
 

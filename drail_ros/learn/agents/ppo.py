@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from drail_ros.learn.advantages import generalised_advantages
-from drail_ros.learn.networks import GaussianActor, mlp, orthogonal
+from drail_ros.learn.actors import GaussianActor
+from drail_ros.learn.networks import mlp, orthogonal
 from drail_ros.settings import Settings, setting
 
 

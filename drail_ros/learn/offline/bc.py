@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from drail_ros.data.demonstrations import Demonstrations
-from drail_ros.learn.networks import GaussianActor
+from drail_ros.learn.actors import GaussianActor
 from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.policy import Policy
 from drail_ros.settings import Settings, setting
