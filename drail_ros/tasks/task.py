@@ -36,7 +36,8 @@ class Reading:
     """A part of what the sensors say, and the topic on which a robot says it.
 
     ``part`` is ``position`` or ``orientation`` (quaternion x, y, z, w) of a PoseStamped, or a
-    comma-separated list of joint names of a JointState, found by name.
+    comma-separated list of joint names of a JointState, found by name: their positions, or after
+    ``velocity:`` their velocities.
     """
 
     name: str
@@ -102,12 +103,19 @@ class Task:
     """Sensor readings ``[N, R]`` float64 → observations ``[N, O]`` float32."""
     succeeded: Callable[[Array], Array]
     """Sensor readings ``[N, R]`` → ``[N]`` bool."""
+    terminated: Callable[[Array], Array] | None = None
+    """Sensor readings ``[N, R]`` → ``[N]`` bool: what ends an episode besides success."""
+    reward: Callable[[Array, Array, Array], Array] | None = None
+    """The reward the task is measured by, which imitation never sees: readings before
+    ``[N, R]``, normalised actions ``[N, A]``, readings after ``[N, R]`` → ``[N]``."""
     command: Command | None = None
     noise_levels: tuple[float, ...] = (1.0,)
     default_noise: float = 1.0
     demonstrations: int = 100
     expert: Callable[[Array, np.random.Generator], Array] | None = None
     """Scripted expert: observations ``[N, O]`` → normalised actions ``[N, A]``."""
+    expert_policy: str = ''
+    """ONNX file in ``experts/`` that demonstrates a task without a scripted expert."""
     demonstrated: Callable[[Array], Array] | None = None
     """Which observations ``[N, O]`` the expert demonstrates, ``[N]`` bool; None is all."""
     load_model: Callable[[], Any] | None = None
@@ -119,6 +127,11 @@ class Task:
     substeps: int = 1
     training: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings that differ from the defaults on this task, by algorithm; ``*`` for all."""
+
+    @property
+    def has_success(self) -> bool:
+        """Whether episodes can succeed; where they cannot, the return measures them."""
+        return bool(self.success_help)
 
     @property
     def observation_size(self) -> int:
