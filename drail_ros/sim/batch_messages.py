@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 
 from drail_ros.tasks.task import Array
 
-PROTOCOL = 'drail_ros batch 1'
+PROTOCOL = 'drail_ros batch 2'
 
 
 class MalformedMessageError(ValueError):

@@ -156,4 +156,4 @@ class BatchServer:
 def _step(sim: EpisodicSim, actions: Array) -> dict[str, Any]:
     step = sim.step(np.asarray(actions))
     return {'obs': step.obs, 'final_obs': step.final_obs, 'terminated': step.terminated,
-            'truncated': step.truncated, 'success': step.success}
+            'truncated': step.truncated, 'success': step.success, 'reward': step.reward}

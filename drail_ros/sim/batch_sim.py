@@ -36,6 +36,9 @@ class Step:
     """``[N]`` bool: the time limit was reached (value follows)."""
     success: Array
     """``[N]`` bool."""
+    reward: Array
+    """``[N]`` float32: the task's true reward, for measuring only; success as 0 or 1 where the
+    task has none."""
 
 
 class BatchSim(Protocol):

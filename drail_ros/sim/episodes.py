@@ -1,4 +1,4 @@
-"""Episodes of a batch: seeding, ages, time limits, success and same-step auto-reset.
+"""Episodes of a batch: seeding, ages, ends, rewards and same-step auto-reset.
 
 Written once for all simulators of this folder, which supply the two moves ``_advance`` and
 ``_start``.
@@ -58,18 +58,24 @@ class EpisodicSim(ABC):
         if bad.size:
             raise UserError('actions are not finite', found=f'environments {bad.tolist()}',
                             expected='finite numbers in [-1, 1]')
-        self._advance(np.clip(actions, -1.0, 1.0))
+        actions = np.clip(actions, -1.0, 1.0)
+        before = self._readings.copy() if self.task.reward else self._readings
+        self._advance(actions)
         self._age += 1
         final_obs = obs = self.task.observe(self._readings)
         success = self.task.succeeded(self._readings)
-        truncated = (self._age >= self.task.horizon) & ~success
-        ended = np.flatnonzero(success | truncated)
+        terminated = (success | self.task.terminated(self._readings) if self.task.terminated
+                      else success.copy())
+        truncated = (self._age >= self.task.horizon) & ~terminated
+        reward = (self.task.reward(before, actions, self._readings) if self.task.reward
+                  else success).astype(np.float32)
+        ended = np.flatnonzero(terminated | truncated)
         if ended.size:
             self._episode[ended] += 1
             self._start_episodes(ended)
             obs = final_obs.copy()
             obs[ended] = self.task.observe(self._readings[ended])
-        return Step(obs, final_obs, success.copy(), truncated, success)
+        return Step(obs, final_obs, terminated, truncated, success, reward)
 
     def close(self) -> None:
         """Release what the simulator holds."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -10,10 +12,18 @@ from drail_ros.errors import UserError
 from drail_ros.sim.batch_sim import Step
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.make import make_sim
-from drail_ros.tasks.task import Task
+from drail_ros.tasks.task import Field, Reading, Task
 
 TASKS = [plugins.load(plugins.TASKS, name) for name in plugins.names(plugins.TASKS)]
 every_task = pytest.mark.parametrize('task', TASKS, ids=lambda t: t.name)
+
+
+STEPS = 150
+
+
+def short(task: Task) -> Task:
+    """The task with episodes of at most 60 steps."""
+    return dataclasses.replace(task, horizon=min(task.horizon, 60))
 
 
 def random_actions(task: Task, steps: int, num_envs: int) -> np.ndarray:
@@ -27,7 +37,7 @@ def roll(sim: EpisodicSim, actions: np.ndarray) -> list[Step]:
 
 def same(first: list[Step], second: list[Step]) -> bool:
     return all(np.array_equal(getattr(a, name), getattr(b, name)) for a, b in zip(first, second)
-               for name in ('obs', 'final_obs', 'terminated', 'truncated', 'success'))
+               for name in ('obs', 'final_obs', 'terminated', 'truncated', 'success', 'reward'))
 
 
 @every_task
@@ -40,11 +50,14 @@ def test_shapes_and_types(task: Task) -> None:
         assert np.isfinite(array).all()
     for flags in (step.terminated, step.truncated, step.success):
         assert flags.shape == (3,) and flags.dtype == bool
+    assert step.reward.shape == (3,) and step.reward.dtype == np.float32
+    assert np.isfinite(step.reward).all()
 
 
 @every_task
 def test_results_depend_neither_on_threads_nor_on_the_split(task: Task) -> None:
-    actions = random_actions(task, task.horizon + 5, 4)
+    task = short(task)
+    actions = random_actions(task, STEPS, 4)
     whole = make_sim(task, 4, task.default_noise, threads=2)
     alone = make_sim(task, 4, task.default_noise, threads=1)
     tail = make_sim(task, 3, task.default_noise, first_env=1)
@@ -58,7 +71,8 @@ def test_results_depend_neither_on_threads_nor_on_the_split(task: Task) -> None:
 
 @every_task
 def test_state_is_exact(task: Task) -> None:
-    actions = random_actions(task, task.horizon + 10, 2)
+    task = short(task)
+    actions = random_actions(task, STEPS, 2)
     sim, other = (make_sim(task, 2, task.default_noise) for _ in range(2))
     sim.reset(1)
     roll(sim, actions[:7])
@@ -71,6 +85,7 @@ def test_state_is_exact(task: Task) -> None:
 
 @every_task
 def test_time_limit_resets_in_the_same_step(task: Task) -> None:
+    task = dataclasses.replace(short(task), terminated=None)
     sim = make_sim(task, 2, task.default_noise)
     sim.reset(0)
     steps = roll(sim, np.zeros((task.horizon, 2, task.action_size), np.float32))
@@ -81,11 +96,67 @@ def test_time_limit_resets_in_the_same_step(task: Task) -> None:
 
 
 @every_task
+def test_an_episode_ends_once_and_for_a_reason(task: Task) -> None:
+    task = short(task)
+    sim = make_sim(task, 4, task.default_noise)
+    sim.reset(0)
+    for step in roll(sim, random_actions(task, STEPS, 4)):
+        assert not (step.terminated & step.truncated).any()
+        assert not (step.success & ~step.terminated).any()
+        ended = step.terminated | step.truncated
+        assert np.array_equal(step.obs[~ended], step.final_obs[~ended])
+        if task.reward is None:
+            assert np.array_equal(step.reward, step.success)
+
+
+@every_task
 def test_seeds_and_episodes_differ(task: Task) -> None:
     sim = make_sim(task, 2, task.default_noise)
     first, second = sim.reset(0), sim.reset(1)
     assert not np.array_equal(first, second)
     assert not np.array_equal(first[0], first[1])
+
+
+class Walk:
+    """A place on a line, moved by the action."""
+
+    def reset(self, rng: np.random.Generator) -> np.ndarray:
+        return np.array([rng.integers(0, 2)])
+
+    def step(self, readings: np.ndarray, actions: np.ndarray) -> np.ndarray:
+        return readings + actions
+
+
+WALK = Task(
+    name='walk', summary='', observation=(Field('place', 1, 'm'),),
+    command_fields=(Field('stride', 1, 'm', low=-1.0, high=1.0),), rate_hz=1.0, horizon=3,
+    success_help='at 2 m', readings=(Reading('place', 1, 'm', '', '', ''),),
+    observe=lambda readings: readings.astype(np.float32),
+    succeeded=lambda readings: readings[:, 0] >= 2.0,
+    terminated=lambda readings: readings[:, 0] <= -1.0,
+    reward=lambda before, actions, after: 10 * (after - before)[:, 0] - actions[:, 0] ** 2,
+    dynamics=Walk())
+
+
+@pytest.mark.parametrize(('stride', 'ends'), [
+    pytest.param(-1.0, 'terminated', id='failed'),
+    pytest.param(0.25, 'truncated', id='time'),
+    pytest.param(3.0, 'success', id='succeeded'),
+    pytest.param(-1 / 3, 'terminated', id='failed at the limit'),
+])
+def test_reward_and_ends_by_hand(stride: float, ends: str) -> None:
+    sim = make_sim(WALK, 1, 1.0)
+    sim.reset(0)
+    sim.set_state({**sim.get_state(), 'readings': np.zeros((1, 1))})
+    step = sim.step(np.full((1, 1), stride, np.float32))
+    taken = np.clip(stride, -1.0, 1.0)
+    while not (step.terminated | step.truncated)[0]:
+        assert step.reward[0] == pytest.approx(10 * taken - taken ** 2)
+        step = sim.step(np.full((1, 1), stride, np.float32))
+    # The last reward is of the move, not of the jump to the next start.
+    assert step.reward[0] == pytest.approx(10 * taken - taken ** 2)
+    assert (step.terminated[0], step.truncated[0], step.success[0]) == (
+        ends != 'truncated', ends == 'truncated', ends == 'success')
 
 
 @pytest.mark.parametrize(('actions', 'message'), [
