@@ -13,7 +13,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 
 from drail_ros.errors import UserError
-from drail_ros.tasks.task import Array, Reading, Task
+from drail_ros.tasks.task import VELOCITY, Array, Reading, Task
 
 _PARTS = {'position': 'xyz', 'orientation': 'xyzw'}
 
@@ -69,7 +69,8 @@ def to_message(readings: list[tuple[Reading, slice]], row: Array, stamp: Time,
             for axis, number in zip(_PARTS[reading.part], numbers):
                 setattr(target, axis, number)
         else:
-            message.name, message.position = reading.part.split(','), numbers
+            values, message.name = _joints(reading.part)
+            setattr(message, values, numbers)
     return message
 
 
@@ -85,14 +86,21 @@ def from_message(readings: list[tuple[Reading, slice]], message: Any, row: Array
             source = getattr(message.pose, reading.part)
             numbers = [getattr(source, axis) for axis in _PARTS[reading.part]]
         else:
-            positions = dict(zip(message.name, message.position))
-            missing = [name for name in reading.part.split(',') if name not in positions]
+            values, names = _joints(reading.part)
+            found = dict(zip(message.name, getattr(message, values)))
+            missing = [name for name in names if name not in found]
             if missing:
                 raise UnusableMessageError(f'joints missing: {", ".join(missing)}')
-            numbers = [positions[name] for name in reading.part.split(',')]
+            numbers = [found[name] for name in names]
         if not np.isfinite(numbers).all():
             raise UnusableMessageError(f'not finite: {reading.name}')
         row[place] = numbers
+
+
+def _joints(part: str) -> tuple[str, list[str]]:
+    """Field of a JointState and joint names that a reading's part asks for."""
+    names = part.removeprefix(VELOCITY)
+    return 'position' if names == part else 'velocity', names.split(',')
 
 
 def command_message(task: Task, command: Array, stamp: Time) -> Any:

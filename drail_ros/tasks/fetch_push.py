@@ -9,14 +9,12 @@ gripper.
 
 from __future__ import annotations
 
-import importlib.util
 from functools import lru_cache
-from pathlib import Path
 
 import mujoco
 import numpy as np
 
-from drail_ros.errors import UserError
+from drail_ros.tasks.model_files import model_file
 from drail_ros.tasks.task import Array, Command, Field, Reading, Task
 
 SUCCESS_DISTANCE_M = 0.05
@@ -50,12 +48,7 @@ def load_model() -> mujoco.MjModel:
         UserError: the package or its model file is missing.
 
     """
-    spec = importlib.util.find_spec('gymnasium_robotics')
-    if spec is None or not spec.submodule_search_locations:
-        raise UserError('the MuJoCo model of the Fetch arm is missing',
-                        expected='the installed package gymnasium-robotics (its model files)',
-                        do='pip install gymnasium-robotics')
-    path = Path(spec.submodule_search_locations[0]) / 'envs' / 'assets' / 'fetch' / 'push.xml'
+    path = model_file('gymnasium_robotics', 'envs', 'assets', 'fetch', 'push.xml')
     model = mujoco.MjModel.from_xml_path(str(path))
     # The weld between mocap body and gripper has no offset: position 0, identity orientation.
     model.eq_data[0, :7] = (0, 0, 0, 0, 0, 0, 1)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from drail_ros.errors import UserError
 
 Array = npt.NDArray[Any]
+VELOCITY = 'velocity of '
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Reading:
 
     ``part`` is ``position`` or ``orientation`` (quaternion x, y, z, w) of a PoseStamped, or a
     comma-separated list of joint names of a JointState, found by name: their positions, or after
-    ``velocity:`` their velocities.
+    ``velocity of`` their velocities.
     """
 
     name: str

@@ -62,6 +62,22 @@ def test_readings_survive_messages() -> None:
     assert np.array_equal(TASK.observe(received), obs)
 
 
+@pytest.mark.parametrize('name', plugins.names(plugins.TASKS))
+def test_joint_readings_survive_messages(name: str) -> None:
+    """Positions and velocities, of several readings in one message."""
+    task = plugins.load(plugins.TASKS, name)
+    row = np.random.default_rng(0).normal(size=task.reading_size)
+    received = np.full(task.reading_size, np.nan)
+    for topic, readings in sensor_messages.topics(task).items():
+        if readings[0][0].message == 'sensor_msgs/msg/JointState':
+            stamp = rclpy.time.Time().to_msg()
+            message = sensor_messages.to_message(readings, row, stamp, 'world')
+            message.name.append('elbow')
+            sensor_messages.from_message(readings, message, received)
+            for _, place in readings:
+                assert np.array_equal(received[place], row[place]), topic
+
+
 def test_serves_as_it_evaluates_in_process(nodes: Nodes, tmp_path: Path, cloned: Path) -> None:
     expected, _ = session.evaluate_policy(cloned, episodes=EPISODES, noise=1.5, seed=3,
                                           num_envs=1)

@@ -1,0 +1,160 @@
+"""What Gymnasium's planar robots have in common: run forward in the plane of x and z.
+
+Positions q and velocities v begin with the torso's x, z and pitch, the joints follow. With c the
+controls (torques as shares of the largest) and Δ the time of a control step, the reward is
+
+    r = (x' - x) / Δ - w ‖c‖² + [healthy(q', v')]
+
+where robots that cannot fall have no last term. An episode ends when the robot is not healthy.
+Models, constants and starts are those of Gymnasium's v5 environments with default arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+
+import mujoco
+import numpy as np
+
+from drail_ros.tasks.model_files import model_file
+from drail_ros.tasks.task import VELOCITY, Array, Field, Reading, Task
+
+ROOT_JOINTS = ('rootx', 'rootz', 'rooty')
+HEIGHT, PITCH = 1, 2
+"""Columns of the readings."""
+HORIZON = 1000
+
+Draw = Callable[[np.random.Generator, int], Array]
+"""So many random numbers of unit size."""
+
+
+def uniform(rng: np.random.Generator, size: int) -> Array:
+    """Draw from [-1, 1)."""
+    return rng.uniform(-1.0, 1.0, size)
+
+
+def normal(rng: np.random.Generator, size: int) -> Array:
+    """Draw from N(0, 1)."""
+    return rng.standard_normal(size)
+
+
+class PlanarRobot:
+    """One robot over its own ``MjData``; starts are ``spread`` around the model's pose."""
+
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, spread: float,
+                 draw_velocity: Draw) -> None:
+        self._model, self._data = model, data
+        self._spread, self._draw_velocity = spread, draw_velocity
+        # Views into the data, looked up once: look-ups cost as much as a physics step.
+        self._positions, self._velocities, self._controls = data.qpos, data.qvel, data.ctrl
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Pose and velocity of the model with noise."""
+        mujoco.mj_resetData(self._model, self._data)
+        self._positions += self._spread * uniform(rng, self._model.nq)
+        self._velocities += self._spread * self._draw_velocity(rng, self._model.nv)
+        mujoco.mj_forward(self._model, self._data)
+
+    def act(self, action: Array) -> None:
+        """Set the controls."""
+        self._controls[:] = action
+
+    def settle(self) -> None:
+        """Compute positions of bodies, for whoever draws them."""
+        mujoco.mj_kinematics(self._model, self._data)
+
+    def read(self, row: Array) -> None:
+        """Write positions, then velocities."""
+        row[:self._model.nq] = self._positions
+        row[self._model.nq:] = self._velocities
+
+    def restore(self, row: Array) -> None:
+        """Take over nothing: the physics state holds all."""
+
+
+@lru_cache
+def load_model(file: str) -> mujoco.MjModel:
+    """Return the shared model, read from Gymnasium's files.
+
+    Raises:
+        UserError: the package or its model file is missing.
+
+    """
+    spec = mujoco.MjSpec.from_file(str(model_file('gymnasium', 'envs', 'mujoco', 'assets', file)))
+    # Left to the compiler, the total mass has MuJoCo write a deprecation notice to a file in the
+    # working directory. What it should do instead gives the same model.
+    mass, spec.compiler.settotalmass = spec.compiler.settotalmass, -1.0
+    model = spec.compile()
+    if mass > 0:
+        mujoco.mj_setTotalmass(model, mass)
+        mujoco.mj_setConst(model, mujoco.MjData(model))
+    return model
+
+
+def observe(readings: Array, *, joints: int, velocity_limit: float) -> Array:
+    """Sensor readings ``[N, R]`` → observations ``[N, R - 1]``: all but x, velocities clipped."""
+    position, velocity = np.split(readings, [len(ROOT_JOINTS) + joints], axis=1)
+    velocity = np.clip(velocity, -velocity_limit, velocity_limit)
+    return np.concatenate([position[:, 1:], velocity], axis=1, dtype=np.float32)
+
+
+def forward_reward(before: Array, actions: Array, after: Array, *, step_s: float,
+                   control_cost: float, healthy: Callable[[Array], Array] | None) -> Array:
+    """Forward velocity less the cost of control, and 1 for being healthy, ``[N]``."""
+    velocity_mps = (after[:, 0] - before[:, 0]) / step_s
+    reward = velocity_mps - control_cost * np.square(actions).sum(axis=1)
+    return reward + healthy(after) if healthy else reward
+
+
+def locomotion_task(name: str, summary: str, *, file: str, torques_nm: Mapping[str, float],
+                    rate_hz: float, substeps: int, control_cost: float, spread: float,
+                    draw_velocity: Draw = uniform, velocity_limit: float = np.inf,
+                    height_help: str = '',
+                    healthy: Callable[[Array], Array] | None = None) -> Task:
+    """Return the task of one robot.
+
+    ``torques_nm`` gives the largest torque of each joint, in the order of the model; ``healthy``
+    maps readings ``[N, R]`` to ``[N]`` bool.
+    """
+    joints = list(torques_nm)
+    listed = 'of ' + ', '.join(joints)
+    velocity = partial(Field, low=-velocity_limit, high=velocity_limit)
+    root, turning = ','.join(ROOT_JOINTS[:2]), ','.join([ROOT_JOINTS[2], *joints])
+    message = 'sensor_msgs/msg/JointState'
+    return Task(
+        name=name,
+        summary=summary,
+        observation=(
+            Field('torso_height', 1, 'm', help=height_help),
+            Field('torso_pitch', 1, 'rad'),
+            Field('joint_positions', len(joints), 'rad', help=listed),
+            velocity('torso_velocity', 2, 'm/s', help='along x and z'),
+            velocity('torso_pitch_velocity', 1, 'rad/s'),
+            velocity('joint_velocities', len(joints), 'rad/s', help=listed),
+        ),
+        command_fields=tuple(
+            Field(f'{joint.removesuffix("_joint")}_torque', 1, '', low=-1.0, high=1.0,
+                  help=f'share of {torque:g} N m') for joint, torque in torques_nm.items()),
+        rate_hz=rate_hz,
+        horizon=HORIZON,
+        success_help='',
+        readings=(
+            Reading('root_position', 2, 'm', 'root_states', message, root),
+            Reading('joint_positions', 1 + len(joints), 'rad', 'joint_states', message, turning),
+            Reading('root_velocity', 2, 'm/s', 'root_states', message, VELOCITY + root),
+            Reading('joint_velocities', 1 + len(joints), 'rad/s', 'joint_states', message,
+                    VELOCITY + turning),
+        ),
+        observe=partial(observe, joints=len(joints), velocity_limit=velocity_limit),
+        succeeded=lambda readings: np.zeros(len(readings), bool),
+        terminated=(lambda readings: ~healthy(readings)) if healthy else None,
+        reward=partial(forward_reward, step_s=1.0 / rate_hz, control_cost=control_cost,
+                       healthy=healthy),
+        demonstrations=16,
+        expert_policy=f'{name}.onnx',
+        load_model=partial(load_model, file),
+        make_environment=lambda model, data, noise: PlanarRobot(
+            model, data, noise * spread, draw_velocity),
+        substeps=substeps,
+    )
