@@ -17,6 +17,7 @@ setup(
     maintainer_email=maintainer.get('email'),
     license=package.findtext('license'),
     packages=find_packages(include=[name, f'{name}.*']),
+    package_data={f'{name}.tasks': ['experts/*.onnx']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{name}']),
         (f'share/{name}', ['package.xml']),
@@ -31,6 +32,7 @@ setup(
     zip_safe=False,
     python_requires='>=3.10',
     install_requires=[
+        'gymnasium>=1.0',
         'gymnasium-robotics>=1.4',
         'matplotlib',
         'mujoco>=3.11',

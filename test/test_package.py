@@ -21,6 +21,7 @@ PACKAGE = ElementTree.parse(ROOT / 'package.xml').getroot()
 DEPENDS = {depend.text for depend in PACKAGE if depend.tag.endswith('depend')}
 
 ROSDEP_KEYS = {
+    'gymnasium': 'python3-gymnasium-pip',
     'gymnasium_robotics': 'python3-gymnasium-robotics-pip',
     'h5py': 'python3-h5py',
     'matplotlib': 'python3-matplotlib',
@@ -38,7 +39,7 @@ ONLY_WITH_A_DISTRO = {'launch', 'launch_ros', 'ament_index_python'}
 
 
 def third_party_imports(*folders: str) -> set[str]:
-    """Top-level names of all that is imported, anywhere in a file, from outside this package."""
+    """Top-level names of all packages that a file imports or takes a model file from."""
     found = set()
     for file in (file for folder in folders for file in (ROOT / folder).rglob('*.py')):
         for node in ast.walk(ast.parse(file.read_text('utf-8'))):
@@ -46,6 +47,8 @@ def third_party_imports(*folders: str) -> set[str]:
                 found |= {alias.name.split('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.split('.')[0])
+            elif isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'model_file':
+                found.add(ast.literal_eval(node.args[0]))
     return found - set(sys.stdlib_module_names) - {'drail_ros'}
 
 
