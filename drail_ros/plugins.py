@@ -1,4 +1,4 @@
-"""Find tasks, reward models and offline learners by file name, importing none until one is used.
+"""Find tasks, reward models, agents and learners by file name, importing none until one is used.
 
 A plugin is a Python file in a plugin folder that assigns the module-level name ``PLUGIN``;
 its name is the name of the file. Adding a plugin is adding a file.
@@ -18,6 +18,8 @@ _DECLARES_PLUGIN = re.compile(r'^PLUGIN\b', re.MULTILINE)
 
 TASKS = 'tasks'
 REWARDS = 'learn/rewards'
+AGENTS = 'learn/agents'
+IMPLICIT = 'learn/implicit'
 OFFLINE = 'learn/offline'
 
 

@@ -15,7 +15,7 @@ from drail_ros import cli
 from drail_ros.learn.run_folder import read_metrics
 
 SMALL = ['--num-envs=4', '--rollout-steps=32', '--evaluate-every=256', '--evaluation-episodes=4',
-         '--checkpoint-every=128', '--agent.width=16', '--agent.epochs=1', '--reward.width=16',
+         '--checkpoint-every=128', '--learner.width=16', '--learner.epochs=1', '--reward.width=16',
          '--reward.layers=2', '--reward.epochs=1']
 DRAIL = [sys.executable, '-m', 'drail_ros.cli']
 

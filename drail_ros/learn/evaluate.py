@@ -23,18 +23,40 @@ class Evaluation:
     episodes: int
     successes: int
     mean_length: float
+    has_success: bool
+    """Whether the task knows success; where not, its return says how good a policy is."""
+    returns: tuple[float, ...]
+    """Sum of the task's own rewards in each episode."""
 
     @property
     def success_rate(self) -> float:
         """Share of episodes that succeeded."""
         return self.successes / self.episodes
 
+    @property
+    def mean_return(self) -> float:
+        """Mean over episodes."""
+        return float(np.mean(self.returns))
+
+    @property
+    def std_return(self) -> float:
+        """Standard deviation over episodes."""
+        return float(np.std(self.returns))
+
+    @property
+    def score(self) -> float:
+        """What the best policy is chosen by: success rate, or mean return."""
+        return self.success_rate if self.has_success else self.mean_return
+
     def interval(self) -> tuple[float, float]:
         """95 % confidence interval of the success rate (Wilson, 1927)."""
         return wilson_interval(self.successes, self.episodes)
 
     def __str__(self) -> str:
-        """Return rate, interval, count and length in one line."""
+        """Return rate with interval, or return; count and length; in one line."""
+        if not self.has_success:
+            return (f'return {self.mean_return:.1f} ± {self.std_return:.1f} (std over episodes), '
+                    f'{self.episodes} episodes of {self.mean_length:.1f} steps on average')
         low, high = self.interval()
         return (f'success {self.success_rate:.1%} (95% interval {low:.1%} to {high:.1%}), '
                 f'{self.episodes} episodes of {self.mean_length:.1f} steps on average')
@@ -59,13 +81,19 @@ def evaluate(sim: BatchSim, act: Callable[[Array], Array], episodes: int,
     quota = -(-episodes // sim.num_envs)
     finished = np.zeros(sim.num_envs, int)
     successes, steps = 0, 0
+    running, returns = np.zeros(sim.num_envs), []
     obs = sim.reset(seed)
     while finished.min() < quota:
         counted = finished < quota
         step = sim.step(act(obs))
         successes += int((step.success & counted).sum())
         steps += int(counted.sum())
-        finished += step.terminated | step.truncated
+        running += step.reward
+        ended = step.terminated | step.truncated
+        returns += running[ended & counted].tolist()
+        running[ended] = 0.0
+        finished += ended
         obs = step.obs
     total = quota * sim.num_envs
-    return Evaluation(total, successes, steps / total)
+    return Evaluation(total, successes, steps / total, bool(sim.task.success_help),
+                      tuple(returns))

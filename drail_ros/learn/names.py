@@ -9,4 +9,10 @@ PRESETS = ('default', 'published')
 
 def algorithms() -> list[str]:
     """Names of all algorithms."""
-    return plugins.names(plugins.REWARDS) + plugins.names(plugins.OFFLINE)
+    return [name for folder in (plugins.REWARDS, plugins.IMPLICIT, plugins.OFFLINE)
+            for name in plugins.names(folder)]
+
+
+def agents() -> list[str]:
+    """Names of the agents that learn from a reward model."""
+    return plugins.names(plugins.AGENTS)

@@ -45,7 +45,7 @@ class RunningNormaliser(nn.Module):
 
 
 class ReturnScaler(nn.Module):
-    """Divides rewards by the running standard deviation of the discounted return (no centring)."""
+    """One over the running standard deviation of the discounted return, to scale rewards with."""
 
     def __init__(self, num_envs: int, discount: float) -> None:
         super().__init__()
@@ -55,12 +55,12 @@ class ReturnScaler(nn.Module):
 
     returns: Tensor
 
-    def forward(self, rewards: Tensor, ended: Tensor) -> Tensor:
-        """Rewards ``[T, N]`` of a rollout, episode ends ``[T, N]`` → scaled rewards."""
+    def forward(self, rewards: Tensor, ended: Tensor) -> float:
+        """Take in rewards ``[T, N]`` and episode ends ``[T, N]``; return the factor."""
         history = []
         for reward, end in zip(rewards.double(), ended):
             self.returns.mul_(self._discount).add_(reward)
             history.append(self.returns.clone())
             self.returns[end] = 0.0
         self._statistics.update(torch.stack(history).reshape(-1, 1))
-        return rewards * self._statistics.scale.float()
+        return self._statistics.scale.float().item()

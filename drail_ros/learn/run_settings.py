@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from drail_ros import plugins, settings
 from drail_ros.errors import UserError, unknown_name
-from drail_ros.learn.agents.ppo import PpoSettings
-from drail_ros.learn.names import PRESETS, algorithms
+from drail_ros.learn.names import PRESETS, agents, algorithms
+from drail_ros.learn.terminations import TERMINATIONS
 from drail_ros.settings import Settings, setting
 from drail_ros.tasks.task import Task
 
@@ -38,20 +39,21 @@ class RunSettings(Settings):
 
 
 @dataclass(frozen=True)
-class AdversarialSettings(RunSettings):
-    """A run in which an agent learns from a learned reward."""
+class OnlineSettings(RunSettings):
+    """A run in which an agent learns from what it does, most often paid by a learned reward."""
 
+    agent: str = setting('ppo', 'what learns from the rewards; some algorithms are their own')
     total_steps: int = setting(1_000_000, 'environment steps of the run', low=1)
     rollout_steps: int = setting(128, 'steps of each environment per iteration', low=1)
     reward_offset: float = setting(0.0, 'added to every reward, after scaling')
-    normalise_reward: bool = setting(True, 'divide rewards by the std of the discounted return')
-    ignore_terminations: bool = setting(
-        False, 'treat the end of a task as a time limit (no termination bias)')
+    terminations: str = setting(
+        'end', 'what follows the end of a task: no value, the learned value of an absorbing '
+        'state, or what would follow a time limit', choices=TERMINATIONS)
     evaluate_every: int = setting(65_536, 'environment steps between evaluations', low=1)
     checkpoint_every: int = setting(16_384, 'environment steps between checkpoints', low=1)
     stop_at_success: float = setting(
         0.0, 'end the run once an evaluation succeeds this often; 0 is never', low=0.0, high=1.0)
-    agent: PpoSettings = PpoSettings()
+    learner: Settings = Settings()
     reward: Settings = Settings()
 
 
@@ -59,6 +61,9 @@ class AdversarialSettings(RunSettings):
 class OfflineSettings(RunSettings):
     """A run that learns from demonstrations alone."""
 
+    evaluate_every: int = setting(
+        0, 'passes over the demonstrations between evaluations; 0 is only at the end', low=0)
+    checkpoint_every: int = setting(10, 'passes between checkpoints', low=1)
     learner: Settings = Settings()
 
 
@@ -75,7 +80,7 @@ def is_offline(algorithm: str) -> bool:
 
 
 def make_run_settings(overrides: Mapping[str, object], source: str = 'settings') -> RunSettings:
-    """Defaults of task, algorithm and preset, then ``overrides`` by dotted name.
+    """Defaults of algorithm and agent, then the task's, then ``overrides`` by dotted name.
 
     Raises:
         UserError: a name is unknown, or a value has the wrong type or range.
@@ -84,22 +89,63 @@ def make_run_settings(overrides: Mapping[str, object], source: str = 'settings')
     task = plugins.load(plugins.TASKS, str(overrides.get('task', 'fetch_push')))
     algorithm = str(overrides.get('algorithm', 'drail'))
     preset = str(overrides.get('preset', 'default'))
-    if is_offline(algorithm):
-        _, learner = plugins.load(plugins.OFFLINE, algorithm)
-        base: RunSettings = OfflineSettings(learner=learner())
-    else:
-        _, reward = plugins.load(plugins.REWARDS, algorithm)
-        base = AdversarialSettings(reward=reward())
+    base, agent = _defaults(algorithm, overrides.get('agent'))
     known = settings.specs(base)
-    for key in ('*', algorithm, f'* {preset}', f'{algorithm} {preset}'):
-        own = {k: v for k, v in task.training.get(key, {}).items()
-               if '*' not in key or k in known}
-        base = settings.replace(base, own, f'training settings {key!r} of task {task.name}')
+    for own in _task_settings(task, {algorithm, agent, preset}):
+        own = {name: value for name, value in own.items() if name in known}
+        base = settings.replace(base, own, f'training settings of task {task.name}')
     base = settings.replace(base, overrides, source)
     noise = base.noise or task.default_noise
     task.check_noise(noise)
-    output_dir = base.output_dir or f'runs/{task.name}_{algorithm}_{base.seed}'
+    name = f'{task.name}_{algorithm}' + f'_{agent}' * (agent not in ('', algorithm, 'ppo'))
+    output_dir = base.output_dir or f'runs/{name}_{base.seed}'
     return settings.replace(base, {'task': task.name, 'noise': noise, 'output_dir': output_dir})
+
+
+def _defaults(algorithm: str, agent: object) -> tuple[RunSettings, str]:
+    """Return the settings of an algorithm and the name of what learns."""
+    if is_offline(algorithm):
+        _, learner = plugins.load(plugins.OFFLINE, algorithm)
+        return OfflineSettings(learner=learner()), ''
+    if algorithm in plugins.names(plugins.IMPLICIT):
+        _, learner = plugins.load(plugins.IMPLICIT, algorithm)
+        if agent not in (None, algorithm):
+            raise UserError(f'algorithm {algorithm!r} is its own agent', found=f'agent {agent!r}',
+                            do='leave the agent out')
+        base, name = OnlineSettings(learner=learner()), algorithm
+    else:
+        _, reward = plugins.load(plugins.REWARDS, algorithm)
+        name = str(agent or reward.agent)
+        if name not in agents():
+            raise unknown_name('agent', name, agents())
+        _, learner = plugins.load(plugins.AGENTS, name)
+        base = OnlineSettings(learner=learner(), reward=reward())
+    return settings.replace(base, {'agent': name, **learner.run}), name
+
+
+def _task_settings(task: Task, chosen: set[str]) -> list[Mapping[str, object]]:
+    """Return those that apply, the special after the general, presets last."""
+    fitting = [(words, own) for words, own in
+               ((key.split(), own) for key, own in task.training.items())
+               if set(words) - {'*'} <= chosen]
+    return [own for words, own in sorted(
+        fitting, key=lambda item: (bool({*PRESETS} & {*item[0]}), len({*item[0]} - {'*'})))]
+
+
+def plugins_of(run: OnlineSettings) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return what makes the run's agent and its reward model."""
+    if run.agent == run.algorithm:
+        return (plugins.load(plugins.IMPLICIT, run.algorithm)[0],
+                plugins.load(plugins.REWARDS, 'true_reward')[0])
+    return (plugins.load(plugins.AGENTS, run.agent)[0],
+            plugins.load(plugins.REWARDS, run.algorithm)[0])
+
+
+def needs_demonstrations(run: RunSettings) -> bool:
+    """Whether the run's algorithm learns from demonstrations."""
+    if not isinstance(run, OnlineSettings) or run.agent == run.algorithm:
+        return True
+    return plugins.load(plugins.REWARDS, run.algorithm)[0].needs_expert
 
 
 def task_of(run: RunSettings) -> Task:

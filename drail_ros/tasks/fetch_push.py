@@ -234,18 +234,21 @@ PLUGIN = Task(
     make_environment=FetchPush,
     substeps=SUBSTEPS,
     training={
-        '*': {'total_steps': 500_000, 'rollout_steps': 64, 'agent.minibatches': 8,
-              'agent.learning_rate': 5e-4, 'agent.entropy_weight': 0.0,
-              'agent.initial_std': 0.5, 'agent.final_std': 0.05},
-        'drail': {'reward.width': 256, 'reward.epochs': 4},
-        'gail': {'reward.learning_rate': 8e-6, 'reward.epochs': 4},
-        'gail_gp': {'reward.learning_rate': 8e-6, 'reward.epochs': 4},
-        '* published': {'total_steps': 5_000_000, 'rollout_steps': 128, 'agent.minibatches': 32,
-                        'agent.learning_rate': 1e-4, 'agent.entropy_weight': 1e-3,
-                        'agent.initial_std': 1.0, 'agent.final_std': 0.0},
-        'drail published': {
+        '*': {'total_steps': 500_000},
+        'ppo': {'rollout_steps': 64, 'learner.minibatches': 8, 'learner.learning_rate': 5e-4,
+                'learner.entropy_weight': 0.0, 'learner.initial_std': 0.5,
+                'learner.final_std': 0.05},
+        'drail': {'reward.width': 256},
+        'drail ppo': {'reward.epochs': 4},
+        'gail ppo': {'reward.learning_rate': 8e-6, 'reward.epochs': 4},
+        'gail_gp ppo': {'reward.learning_rate': 8e-6, 'reward.epochs': 4},
+        'ppo published': {
+            'total_steps': 5_000_000, 'rollout_steps': 128, 'learner.minibatches': 32,
+            'learner.learning_rate': 1e-4, 'learner.entropy_weight': 1e-3,
+            'learner.initial_std': 1.0, 'learner.final_std': 0.0},
+        'drail ppo published': {
             'reward.width': 1024, 'reward.epochs': 1, 'reward.training_shared_noise': False,
             'reward.reward_shared_noise': False, 'reward.reward_draws': 1},
-        'gail published': {'agent.learning_rate': 2e-4, 'reward.epochs': 1},
+        'gail ppo published': {'learner.learning_rate': 2e-4, 'reward.epochs': 1},
     },
 )

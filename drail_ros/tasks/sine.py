@@ -62,8 +62,8 @@ PLUGIN = Task(
     demonstrated=demonstrated,
     dynamics=DrawnStates(),
     training={
-        '*': {'total_steps': 400_000, 'fast_matmul': False, 'agent.epochs': 10, 'agent.width': 64,
-              'agent.learning_rate': 1e-6},
+        '*': {'total_steps': 400_000, 'fast_matmul': False},
+        'ppo': {'learner.epochs': 10, 'learner.width': 64, 'learner.learning_rate': 1e-6},
         'drail': {'reward.width': 128, 'reward.label_size': 1},
         'gail': {'reward.width': 128},
     },

@@ -21,7 +21,7 @@ class ProgressBar:
     def report(self, step: int, metrics: dict[str, float]) -> None:
         """Show the state after an iteration."""
         for label, name in (('train', 'train/success_rate'), ('eval', 'evaluation/success_rate'),
-                            ('best', 'evaluation/best_success_rate')):
+                            ('best', 'evaluation/best')):
             if name in metrics:
                 self._success[label] = f'{metrics[name]:.0%}'
         self._bar.set_postfix(self._success, refresh=False)

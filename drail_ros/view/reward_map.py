@@ -19,7 +19,7 @@ from drail_ros.files import read_json
 from drail_ros.learn.batch import Batch
 from drail_ros.learn.checkpoint import load_checkpoint
 from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.run_settings import AdversarialSettings, make_run_settings
+from drail_ros.learn.run_settings import OnlineSettings, make_run_settings
 from drail_ros.tasks import sine
 
 _STATES, _ACTIONS = 201, 81
@@ -64,7 +64,7 @@ def _expert_probability(run: Path, states: np.ndarray,
                         actions: np.ndarray) -> tuple[str, np.ndarray]:
     settings = read_json(run / 'run.json')['settings']
     chosen = make_run_settings({**settings, 'resume': False})
-    if chosen.task != 'sine' or not isinstance(chosen, AdversarialSettings):
+    if chosen.task != 'sine' or not isinstance(chosen, OnlineSettings):
         raise UserError(f'{run} cannot be drawn as a reward map', found=f'task {chosen.task}, '
                         f'algorithm {chosen.algorithm}', expected='a reward learned on task sine',
                         do='drail train --task sine --algorithm drail')

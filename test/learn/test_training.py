@@ -27,7 +27,7 @@ from drail_ros.tasks.fetch_push import PLUGIN as FETCH_PUSH
 SMALL: dict[str, object] = {
     'total_steps': 512, 'num_envs': 4, 'rollout_steps': 32, 'evaluate_every': 256,
     'evaluation_episodes': 4, 'checkpoint_every': 128, 'reward.width': 16, 'reward.layers': 2,
-    'reward.batch_size': 32, 'agent.width': 16, 'agent.epochs': 2, 'agent.minibatches': 4,
+    'reward.batch_size': 32, 'learner.width': 16, 'learner.epochs': 2, 'learner.minibatches': 4,
     'device': 'cpu'}
 
 

@@ -8,15 +8,20 @@ with ρ = π(a|s) / π_old(a|s), advantages A standardised over the rollout, R =
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.advantages import generalised_advantages
 from drail_ros.learn.actors import GaussianActor
+from drail_ros.learn.advantages import generalised_advantages
+from drail_ros.learn.agents.agent import Rollout
+from drail_ros.learn.batch import Batch
 from drail_ros.learn.networks import mlp, orthogonal
+from drail_ros.learn.normalise import ReturnScaler, RunningNormaliser
+from drail_ros.learn.teacher import Teacher
 from drail_ros.settings import Settings, setting
 
 
@@ -40,32 +45,25 @@ class PpoSettings(Settings):
         low=0.0)
     width: int = setting(256, 'hidden width of actor and critic', low=1)
     layers: int = setting(2, 'hidden layers of actor and critic', low=1)
+    normalise_reward: bool = setting(True, 'divide rewards by the std of the discounted return')
 
-
-@dataclass
-class Rollout:
-    """What the agent saw and did: ``[T, N, …]``; observations already normalised."""
-
-    obs: Tensor
-    action: Tensor
-    log_prob: Tensor
-    value: Tensor
-    next_value: Tensor
-    terminated: Tensor
-    ended: Tensor
+    run: ClassVar[Mapping[str, object]] = {}
 
 
 class Ppo(nn.Module):
     """Actor, critic and their update."""
 
-    def __init__(self, obs_size: int, action_size: int, settings: PpoSettings,
-                 generator: torch.Generator) -> None:
+    def __init__(self, normaliser: RunningNormaliser, action_size: int, num_envs: int,
+                 settings: PpoSettings, generator: torch.Generator) -> None:
         super().__init__()
         self.settings, self.generator = settings, generator
+        self._normaliser = (normaliser,)  # shared with others: no submodule of this one
+        obs_size = len(normaliser.mean)
         self.actor = GaussianActor(obs_size, action_size, settings.width, settings.layers,
                                    settings.initial_std)
         sizes = [obs_size] + [settings.width] * settings.layers + [1]
         self.critic = orthogonal(mlp(sizes, nn.Tanh), last_gain=1.0)
+        self.scaler = ReturnScaler(num_envs, settings.discount)
         self.actor.log_std.requires_grad_(settings.final_std == 0)
         self.to(generator.device)
         self.optimiser = torch.optim.Adam(self.parameters(), lr=settings.learning_rate,
@@ -81,34 +79,56 @@ class Ppo(nn.Module):
 
     @torch.no_grad()
     def act(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised observations ``[B, O]`` → sampled actions ``[B, A]``, log-probs ``[B]``."""
-        mean, std = self.actor.mean(obs), self.actor.log_std.exp()
-        noise = torch.randn(mean.shape, generator=self.generator, device=mean.device)
-        action = mean + std * noise
-        return action, self.actor.log_prob(obs, action)
+        """Normalised observations ``[N, O]`` → sampled actions ``[N, A]``, log-probs ``[N]``."""
+        return self.actor.sample(obs, self.generator)
 
     @torch.no_grad()
     def value(self, obs: Tensor) -> Tensor:
         """Normalised observations ``[…, O]`` → values ``[…]``."""
         return self.critic(obs).squeeze(-1)
 
-    def update(self, rollout: Rollout, rewards: Tensor, progress: float) -> dict[str, float]:
-        """Learn from a rollout and its rewards ``[T, N]``; ``progress`` in [0, 1] of the run."""
+    def remember(self, rollout: Rollout) -> None:
+        """Keep the rollout, seen with the observation statistics it was acted on."""
+        shape, transitions = rollout.ended.shape, rollout.transitions()
+        normaliser, = self._normaliser
+        self._rollout, self._transitions = rollout, transitions
+        self._seen = normaliser(transitions.obs)
+        self._value = self.value(self._seen).view(shape)
+        self._next_value = self.value(normaliser(transitions.next_obs)).view(shape)
+
+    def experience(self) -> Batch:
+        """Return the rollout."""
+        return self._transitions
+
+    def improve(self, teacher: Teacher, progress: float) -> dict[str, float]:
+        """Learn from the rollout."""
+        rollout = self._rollout
+        raw = teacher.reward(self._transitions).view_as(rollout.ended)
+        scale = self.scaler(raw, rollout.ended) if self.settings.normalise_reward else 1.0
+        terminal = teacher.terminal_value(self.settings.discount, scale)
+        next_value = torch.where(rollout.terminated, terminal, self._next_value)
+        metrics = self.update(self._seen, rollout, self._value, next_value,
+                              scale * raw + teacher.offset, progress)
+        return {'reward/mean': raw.mean().item(), 'reward/std': raw.std().item(), **metrics}
+
+    def update(self, seen: Tensor, rollout: Rollout, value: Tensor, next_value: Tensor,
+               rewards: Tensor, progress: float) -> dict[str, float]:
+        """Climb rewards ``[T, N]``; ``seen`` ``[T · N, O]`` normalised, values ``[T, N]``."""
         s = self.settings
         if s.learning_rate_decay:
             for group in self.optimiser.param_groups:
                 group['lr'] = s.learning_rate * (1 - progress)
-        advantage = generalised_advantages(rewards, rollout.value, rollout.next_value,
-                                           rollout.terminated, rollout.ended, s.discount, s.trace)
-        returns = (advantage + rollout.value).flatten()
+        advantage = generalised_advantages(rewards, value, next_value, rollout.ended,
+                                           s.discount, s.trace)
+        returns = (advantage + value).flatten()
         advantage = ((advantage - advantage.mean()) / (advantage.std() + 1e-5)).flatten()
-        obs, action = rollout.obs.flatten(0, 1), rollout.action.flatten(0, 1)
-        log_prob, value = rollout.log_prob.flatten(), rollout.value.flatten()
-        totals = torch.zeros(4, device=obs.device)
+        action, log_prob = rollout.action.flatten(0, 1), rollout.log_prob.flatten()
+        value = value.flatten()
+        totals = torch.zeros(4, device=seen.device)
         for _ in range(s.epochs):
-            order = torch.randperm(len(obs), generator=self.generator, device=obs.device)
+            order = torch.randperm(len(seen), generator=self.generator, device=seen.device)
             for rows in order.chunk(s.minibatches):
-                totals += self._minibatch(obs[rows], action[rows], log_prob[rows], value[rows],
+                totals += self._minibatch(seen[rows], action[rows], log_prob[rows], value[rows],
                                           advantage[rows], returns[rows])
         if s.final_std > 0:
             with torch.no_grad():
@@ -136,3 +156,6 @@ class Ppo(nn.Module):
         self.optimiser.step()
         clipped = ((ratio - 1).abs() > s.clip).float().mean()
         return torch.stack([-gain.mean(), value_loss, entropy, clipped]).detach()
+
+
+PLUGIN = (Ppo, PpoSettings)

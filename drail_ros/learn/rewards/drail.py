@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from drail_ros.learn.batch import Batch, state_action
+from drail_ros.learn.batch import Batch
 from drail_ros.learn.diffusion import DiffusionLoss, NoisePredictor, stratified_timesteps
 from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
 from drail_ros.settings import setting
@@ -51,29 +51,28 @@ class Drail(Discriminator):
 
     def __init__(self, obs_size: int, action_size: int, settings: DrailSettings,
                  generator: torch.Generator) -> None:
-        super().__init__(settings, generator)
-        size = obs_size + action_size
-        net = NoisePredictor(size, settings.label_size, settings.width, settings.layers,
+        super().__init__(obs_size, action_size, settings, generator)
+        net = NoisePredictor(self.input_size, settings.label_size, settings.width, settings.layers,
                              settings.diffusion_steps)
         self.diffusion = DiffusionLoss(net, settings.diffusion_steps)
-        self.finish()
+        self.finish(settings.learning_rate)
 
     def training_logits(self, batch: Batch) -> Tensor:
         """L = L⁻ - L⁺ with gradients through both, ``[B]``."""
         s = self.settings
-        return self._logits(state_action(batch), s.training_draws, s.training_shared_noise)
+        return self._logits(self.seen(batch), s.training_draws, s.training_shared_noise)
 
     @torch.no_grad()
     def reward(self, batch: Batch) -> Tensor:
         """L⁻ - L⁺, ``[B]``."""
         s = self.settings
         return torch.cat([self._logits(x, s.reward_draws, s.reward_shared_noise)
-                          for x in state_action(batch).split(_CHUNK)])
+                          for x in self.seen(batch).split(_CHUNK)])
 
     @torch.no_grad()
     def expected_logits(self, batch: Batch, draws: int) -> Tensor:
         """Mean of L⁻ - L⁺ over ``draws`` stratified (t, noise), common to all samples, ``[B]``."""
-        x = state_action(batch)
+        x = self.seen(batch)
         times = stratified_timesteps(1, draws, self.settings.diffusion_steps, self.generator)
         total = x.new_zeros(len(x))
         for t in times:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.batch import Batch, state_action
+from drail_ros.learn.batch import Batch
 from drail_ros.learn.networks import mlp
 from drail_ros.learn.rewards.logits import REWARD_FORMS, reward_of_logit
 from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
@@ -36,23 +36,23 @@ class Gail(Discriminator):
 
     def __init__(self, obs_size: int, action_size: int, settings: GailSettings,
                  generator: torch.Generator) -> None:
-        super().__init__(settings, generator)
-        sizes = [obs_size + action_size] + [settings.width] * settings.layers + [1]
+        super().__init__(obs_size, action_size, settings, generator)
+        sizes = [self.input_size] + [settings.width] * settings.layers + [1]
         self.net = mlp(sizes, nn.Tanh)
-        self.finish()
+        self.finish(settings.learning_rate)
 
     def logits(self, x: Tensor) -> Tensor:
-        """``[B, O + A]`` → ``[B]``."""
+        """``[B, D]`` → ``[B]``."""
         return self.net(x).squeeze(1)
 
     def training_logits(self, batch: Batch) -> Tensor:
-        """Logit of [s, a], ``[B]``."""
-        return self.logits(state_action(batch))
+        """Logit, ``[B]``."""
+        return self.logits(self.seen(batch))
 
     @torch.no_grad()
     def reward(self, batch: Batch) -> Tensor:
         """Reward of the chosen form, ``[B]``."""
-        return reward_of_logit(self.logits(state_action(batch)), self.settings.reward_form)
+        return reward_of_logit(self.logits(self.seen(batch)), self.settings.reward_form)
 
 
 PLUGIN = (Gail, GailSettings)

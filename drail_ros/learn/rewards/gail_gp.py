@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from drail_ros.learn.batch import Batch, state_action
+from drail_ros.learn.batch import Batch
 from drail_ros.learn.rewards.gail import Gail, GailSettings
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
 from drail_ros.settings import setting
@@ -30,7 +30,7 @@ class GailGp(Gail):
     def penalty(self, expert: Batch, agent: Batch) -> Tensor:
         """Weighted gradient penalty on interpolates."""
         return self.settings.penalty_weight * gradient_penalty(
-            self.logits, state_action(expert), state_action(agent), self.generator)
+            self.logits, self.seen(expert), self.seen(agent), self.generator)
 
 
 PLUGIN = (GailGp, GailGpSettings)

@@ -9,20 +9,29 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from drail_ros.learn.batch import Batch, paired_minibatches
+from drail_ros.learn.batch import INPUTS, Batch, input_size, inputs_of, joined, paired_minibatches
 from drail_ros.settings import Settings, setting
 
 Metrics = dict[str, float]
 
 
 class RewardModel(Protocol):
-    """Learned reward of transitions."""
+    """Learned reward of transitions.
+
+    Its settings name in ``agent`` the agent it was published with, which learns unless another is
+    chosen.
+    """
+
+    needs_expert: bool
+    """Whether it learns from demonstrations."""
+    needs_log_prob: bool
+    """Whether ``Batch.log_prob`` has to be filled in."""
 
     def update(self, expert: Batch, agent: Batch) -> Metrics:
         """Learn from all demonstrations and one rollout; return scalars to log."""
@@ -38,8 +47,18 @@ class RewardModel(Protocol):
 
 
 @dataclass(frozen=True)
-class DiscriminatorSettings(Settings):
-    """Settings that all binary discriminators share."""
+class RewardSettings(Settings):
+    """Settings that all learned reward models share."""
+
+    inputs: str = setting(
+        'state_action', "what is seen of a transition: [s, a], [s, s'] or s", choices=INPUTS)
+
+    agent: ClassVar[str] = 'ppo'
+
+
+@dataclass(frozen=True)
+class DiscriminatorSettings(RewardSettings):
+    """Settings that all discriminators share."""
 
     learning_rate: float = setting(1e-3, 'Adam step size of the discriminator', low=0.0)
     batch_size: int = setting(128, 'expert samples, and agent samples, per update', low=1)
@@ -48,21 +67,23 @@ class DiscriminatorSettings(Settings):
     layers: int = setting(3, 'hidden layers of the discriminator', low=1)
 
 
-class Discriminator(nn.Module):
-    """Binary classifier trained by cross-entropy; subclasses say what the logit is.
+class LearnedReward(nn.Module):
+    """Base of reward models with networks: inputs, device and optimisers in ``state_dict``."""
 
-    loss = BCE(l_E, 1) + BCE(l_π, 0) = softplus(-l_E) + softplus(l_π), plus ``penalty``.
-    """
+    needs_expert, needs_log_prob = True, False
 
-    def __init__(self, settings: DiscriminatorSettings, generator: torch.Generator) -> None:
+    def __init__(self, obs_size: int, action_size: int, settings: RewardSettings,
+                 generator: torch.Generator) -> None:
         super().__init__()
         self.settings, self.generator = settings, generator
+        self.input_size = input_size(settings.inputs, obs_size, action_size)
 
-    def finish(self) -> None:
+    def finish(self, learning_rate: float, **adam: Any) -> None:
         """Create the optimiser once the subclass has its parameters."""
         self.to(self.generator.device)
-        self.optimiser = torch.optim.Adam(self.parameters(), lr=self.settings.learning_rate,
-                                          fused=True)
+        self.optimiser: torch.optim.Optimizer = torch.optim.Adam(
+            [p for p in self.parameters() if p.requires_grad], lr=learning_rate, fused=True,
+            **adam)
 
     def get_extra_state(self) -> dict[str, Any]:
         """Put the optimiser into ``state_dict``."""
@@ -71,6 +92,19 @@ class Discriminator(nn.Module):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take the optimiser out of ``state_dict``."""
         self.optimiser.load_state_dict(state)
+
+    def seen(self, batch: Batch) -> Tensor:
+        """What is seen of a batch, ``[B, D]``."""
+        return inputs_of(batch, self.settings.inputs)
+
+
+class Discriminator(LearnedReward):
+    """Binary classifier trained by cross-entropy; subclasses say what the logit is.
+
+    loss = BCE(l_E, 1) + BCE(l_π, 0) = softplus(-l_E) + softplus(l_π), plus ``penalty``.
+    """
+
+    settings: DiscriminatorSettings
 
     @abstractmethod
     def training_logits(self, batch: Batch) -> Tensor:
@@ -92,16 +126,22 @@ class Discriminator(nn.Module):
         """Regularisation added to the loss."""
         return 0.0
 
+    def loss(self, expert_is_high: Tensor, agent_is_low: Tensor) -> Tensor:
+        """Binary cross-entropy of logits ``[B]``."""
+        return softplus(-expert_is_high).mean() + softplus(agent_is_low).mean()
+
     def update(self, expert: Batch, agent: Batch) -> Metrics:
-        """Run ``epochs`` passes of minibatch updates over the agent's rollout."""
+        """Run ``epochs`` passes of minibatch updates over the agent's transitions."""
         s = self.settings
+        if not len(agent):
+            return {}
         totals = torch.zeros(3, device=self.generator.device)
         updates = 0
         for real, fake in paired_minibatches(expert, agent, s.batch_size, s.epochs,
                                              self.generator):
-            logits = self.training_logits(_joined(real, fake))
+            logits = self.training_logits(joined(real, fake))
             expert_is_high, agent_is_low = logits.split([len(real), len(fake)])
-            loss = softplus(-expert_is_high).mean() + softplus(agent_is_low).mean()
+            loss = self.loss(expert_is_high, agent_is_low)
             self.optimiser.zero_grad()
             (loss + self.penalty(real, fake)).backward()
             self.optimiser.step()
@@ -112,8 +152,3 @@ class Discriminator(nn.Module):
         return {'discriminator/loss': loss_mean,
                 'discriminator/expert_accuracy': expert_accuracy,
                 'discriminator/agent_accuracy': agent_accuracy}
-
-
-def _joined(a: Batch, b: Batch) -> Batch:
-    return Batch(torch.cat([a.obs, b.obs]), torch.cat([a.action, b.action]),
-                 torch.cat([a.next_obs, b.next_obs]))

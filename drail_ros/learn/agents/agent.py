@@ -1,0 +1,60 @@
+"""What every agent is: something that acts, remembers and improves. Any takes any reward model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from drail_ros.learn.actors import Actor
+from drail_ros.learn.batch import Batch
+from drail_ros.learn.teacher import Teacher
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """T steps of N environments, ``[T, N, …]``; observations in units."""
+
+    obs: Tensor
+    action: Tensor
+    """As drawn: not clipped to [-1, 1], which is what was executed."""
+    next_obs: Tensor
+    reward: Tensor
+    """The task's own reward."""
+    log_prob: Tensor
+    terminated: Tensor
+    """No value follows; never set where terminations are ignored."""
+    ended: Tensor
+    """The next step belongs to another episode."""
+
+    def transitions(self) -> Batch:
+        """Return what was executed as one batch of T · N rows."""
+        return Batch(self.obs.flatten(0, 1), self.action.clamp(-1.0, 1.0).flatten(0, 1),
+                     self.next_obs.flatten(0, 1), self.terminated.flatten(),
+                     self.reward.flatten())
+
+
+class Agent(Protocol):
+    """Learns a policy from what it did and what a teacher pays for it."""
+
+    actor: Actor
+
+    def act(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised observations ``[N, O]`` → actions ``[N, A]``, log densities ``[N]``."""
+
+    def remember(self, rollout: Rollout) -> None:
+        """Take in what was done; called before the observation statistics move on."""
+
+    def experience(self) -> Batch:
+        """Transitions in units from which reward model and agent learn next; may be empty."""
+
+    def improve(self, teacher: Teacher, progress: float) -> dict[str, float]:
+        """Learn from ``experience``; ``progress`` in [0, 1] of the run."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Everything needed to continue: networks, optimisers, memory."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Any:
+        """Continue from ``state_dict``."""

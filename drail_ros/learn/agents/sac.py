@@ -1,0 +1,101 @@
+"""SAC: soft actor-critic (Haarnoja et al., 2018, arXiv:1812.05905).
+
+    J_Q = E ½ (Q_i(s, a) - r - γ (1 - d) (min_j Q̄_j(s', a') - α log π(a'|s')))²     (eq. 5)
+    J_π = E α log π(a|s) - min_j Q_j(s, a)                                           (eq. 7)
+    J_α = E -log α (log π(a|s) + H̄),  H̄ = -dim(a)                                    (eq. 18)
+    Q̄ ← τ Q + (1 - τ) Q̄
+
+with two critics and a tanh-squashed Gaussian policy. d is 1 where nothing follows; where an
+absorbing state follows, its value stands for the term in γ.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
+from drail_ros.learn.batch import Batch
+from drail_ros.learn.networks import Ensemble, polyak
+from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.teacher import Teacher
+from drail_ros.settings import setting
+
+
+@dataclass(frozen=True)
+class SacSettings(OffPolicySettings):
+    """Settings of SAC."""
+
+    target_share: float = setting(0.005, 'share τ of the critic in its target at each update',
+                                  low=0.0, high=1.0)
+    initial_temperature: float = setting(0.2, 'first α', low=1e-8)
+    learn_temperature: bool = setting(True, 'adapt α to the entropy -dim(a)')
+    reward_scale: float = setting(1.0, 'factor of every reward', low=0.0)
+
+
+class Sac(OffPolicyAgent):
+    """Twin critics, squashed Gaussian actor, automatic temperature."""
+
+    settings: SacSettings
+
+    def __init__(self, normaliser: RunningNormaliser, action_size: int, num_envs: int,
+                 settings: SacSettings, generator: torch.Generator) -> None:
+        super().__init__(normaliser, action_size, settings, generator)
+        sizes = [self.obs_size + action_size] + [settings.width] * settings.layers + [1]
+        self.critic = Ensemble(2, sizes)
+        self.target = copy.deepcopy(self.critic).requires_grad_(False)
+        self.log_alpha = nn.Parameter(torch.tensor(math.log(settings.initial_temperature)))
+        self.to(generator.device)
+        self.optimise('actor', list(self.actor.parameters()), settings.learning_rate)
+        self.optimise('critic', list(self.critic.parameters()), settings.learning_rate)
+        self.optimise('alpha', [self.log_alpha], settings.learning_rate)
+
+    def learn(self, drawn: Batch, teacher: Teacher) -> dict[str, float]:
+        """Pay the rows and update on them."""
+        s = self.settings
+        raw = teacher.reward(drawn)
+        rewards = s.reward_scale * raw + teacher.offset
+        terminal = teacher.terminal_value(s.discount, s.reward_scale)
+        seen = teacher.normalised(drawn)
+        totals = torch.zeros(4, device=raw.device)
+        pairs = zip(seen.split(s.batch_size), rewards.split(s.batch_size))
+        for count, (batch, paid) in enumerate(pairs, start=1):
+            totals += self.update(batch, paid, terminal)
+        critic_loss, value, entropy, alpha = (totals / count).tolist()
+        return {'reward/mean': raw.mean().item(), 'reward/std': raw.std().item(),
+                'policy/critic_loss': critic_loss, 'policy/value': value,
+                'policy/entropy': entropy, 'policy/alpha': alpha}
+
+    def update(self, batch: Batch, rewards: Tensor, terminal: Tensor) -> Tensor:
+        """Update once on a normalised batch; return critic loss, value, entropy and α."""
+        s, alpha = self.settings, self.log_alpha.detach().exp()
+        target = self.target_value(batch, rewards, terminal)
+        value = self._q(self.critic, batch.obs, batch.action)
+        critic_loss = 0.5 * (value - target).square().mean(dim=1).sum()
+        self.descend('critic', critic_loss)
+        action, log_prob = self.actor.sample(batch.obs, self.generator)
+        best = self._q(self.critic, batch.obs, action).amin(dim=0)
+        self.descend('actor', (alpha * log_prob - best).mean())
+        if s.learn_temperature:
+            surplus = log_prob.detach().mean() - self.action_size
+            self.descend('alpha', -self.log_alpha * surplus)
+        polyak(self.target, self.critic, s.target_share)
+        return torch.stack([critic_loss, value.mean(), -log_prob.mean(), alpha]).detach()
+
+    @torch.no_grad()
+    def target_value(self, batch: Batch, rewards: Tensor, terminal: Tensor) -> Tensor:
+        """r + γ (min Q̄(s', a') - α log π(a'|s')), or r + γ ``terminal`` after an end, ``[B]``."""
+        action, log_prob = self.actor.sample(batch.next_obs, self.generator)
+        following = self._q(self.target, batch.next_obs, action).amin(dim=0)
+        soft = following - self.log_alpha.exp() * log_prob
+        return rewards + self.settings.discount * torch.where(batch.terminated, terminal, soft)
+
+    def _q(self, critic: Ensemble, obs: Tensor, action: Tensor) -> Tensor:
+        return critic(torch.cat([obs, action], dim=1)).squeeze(-1)
+
+
+PLUGIN = (Sac, SacSettings)

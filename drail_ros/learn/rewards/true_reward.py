@@ -1,0 +1,51 @@
+"""The task's own reward, passed on: plain reinforcement learning, with which experts are trained.
+
+reward = r(s, a, s') as the simulator gives it; nothing is learned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from drail_ros.learn.batch import Batch
+from drail_ros.learn.rewards.reward_model import Metrics
+from drail_ros.settings import Settings
+
+
+@dataclass(frozen=True)
+class TrueRewardSettings(Settings):
+    """It has none."""
+
+    agent: ClassVar[str] = 'sac'
+
+
+class TrueReward:
+    """Reward model that knows the answer."""
+
+    needs_expert, needs_log_prob = False, False
+
+    def __init__(self, obs_size: int, action_size: int, settings: TrueRewardSettings,
+                 generator: torch.Generator) -> None:
+        pass
+
+    def update(self, expert: Batch, agent: Batch) -> Metrics:
+        """Learn nothing."""
+        return {}
+
+    def reward(self, batch: Batch) -> Tensor:
+        """Return the task's reward, ``[B]``."""
+        return batch.reward
+
+    def state_dict(self) -> dict[str, object]:
+        """Nothing to continue."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Nothing to continue."""
+
+
+PLUGIN = (TrueReward, TrueRewardSettings)

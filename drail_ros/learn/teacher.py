@@ -1,0 +1,63 @@
+"""From transitions to rewards: the reward model with its demonstrations, normalised alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from drail_ros.learn.actors import Actor
+from drail_ros.learn.batch import Batch
+from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.rewards.reward_model import Metrics, RewardModel
+from drail_ros.learn.terminations import absorbing, marked, with_absorbing
+
+
+class Teacher:
+    """Pays an agent for its transitions, given in units, ``expert`` being those to look like.
+
+    ``terminations`` is one of ``terminations.TERMINATIONS``; ``offset`` is for the agent to add
+    to every reward, after scaling.
+    """
+
+    def __init__(self, expert: Batch, reward_model: RewardModel, normaliser: RunningNormaliser,
+                 actor: Actor, terminations: str = 'end', offset: float = 0.0) -> None:
+        self.reward_model, self.normaliser, self.offset = reward_model, normaliser, offset
+        self._expert, self._actor = expert, actor
+        self._absorbing = terminations == 'absorbing'
+
+    def expert(self) -> Batch:
+        """Return the expert's transitions, normalised."""
+        return self.normalised(self._expert)
+
+    def normalised(self, batch: Batch) -> Batch:
+        """Return a batch as the agent sees it."""
+        return replace(batch, obs=self.normaliser(batch.obs),
+                       next_obs=self.normaliser(batch.next_obs))
+
+    def learn(self, agent: Batch) -> Metrics:
+        """Let the reward model learn what sets the agent's transitions apart."""
+        expert, mine = self._as_seen(self._expert), self._as_seen(agent)
+        if self._absorbing:
+            expert, mine = with_absorbing(expert), with_absorbing(mine)
+        return self.reward_model.update(expert, mine)
+
+    def reward(self, batch: Batch) -> Tensor:
+        """Reward ``[B]`` by the reward model as it is now, without the offset."""
+        return self.reward_model.reward(self._as_seen(batch))
+
+    def terminal_value(self, discount: float, scale: float = 1.0) -> Tensor:
+        """Value of what follows an end where rewards are scaled so and offset; 0-dimensional."""
+        expert = self._expert
+        if not self._absorbing:
+            return expert.obs.new_zeros(())
+        step = absorbing(expert.obs.shape[1], expert.action.shape[1], 1, expert.obs.device)
+        return (scale * self.reward_model.reward(step)[0] + self.offset) / (1 - discount)
+
+    def _as_seen(self, batch: Batch) -> Batch:
+        seen = self.normalised(batch)
+        if self.reward_model.needs_log_prob:
+            with torch.no_grad():
+                seen = replace(seen, log_prob=self._actor.log_prob(seen.obs, seen.action))
+        return marked(seen) if self._absorbing else seen
