@@ -1,4 +1,4 @@
-"""How often a policy succeeds, with a confidence interval."""
+"""How often a policy succeeds, with a confidence interval, and what return it reaches."""
 
 from __future__ import annotations
 
@@ -95,5 +95,4 @@ def evaluate(sim: BatchSim, act: Callable[[Array], Array], episodes: int,
         finished += ended
         obs = step.obs
     total = quota * sim.num_envs
-    return Evaluation(total, successes, steps / total, bool(sim.task.success_help),
-                      tuple(returns))
+    return Evaluation(total, successes, steps / total, sim.task.has_success, tuple(returns))

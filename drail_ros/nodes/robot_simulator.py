@@ -79,6 +79,7 @@ class RobotSimulator:
         self._steps, self._paused = 1, False
         self._command = np.zeros(self._task.action_size)
         self._successes, self._lengths, self._age = 0, [], 0
+        self._returns, self._return = [], 0.0
         if settings.real_time_factor > 0:
             node.create_timer(1 / (self._task.rate_hz * settings.real_time_factor), self._tick)
         else:
@@ -114,15 +115,18 @@ class RobotSimulator:
         step = self._sim.step(action[None])
         self._steps += 1
         self._age += 1
+        self._return += float(step.reward[0])
         if step.terminated[0] or step.truncated[0]:
             self._finish_episode(bool(step.success[0]))
 
     def _finish_episode(self, success: bool) -> None:
         self._successes += success
         self._lengths.append(self._age)
-        self._age = 0
+        self._returns.append(self._return)
+        self._age, self._return = 0, 0.0
         self._command = np.zeros(self._task.action_size)
-        result = Evaluation(len(self._lengths), self._successes, float(np.mean(self._lengths)))
+        result = Evaluation(len(self._lengths), self._successes, float(np.mean(self._lengths)),
+                            self._task.has_success, tuple(self._returns))
         self._result.publish(String(data=json.dumps(
             {'episode': result.episodes, 'success': success, 'steps': self._lengths[-1],
              'success_rate': result.success_rate})))
@@ -151,7 +155,7 @@ class RobotSimulator:
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._sim.reset(self._settings.seed + EVALUATION_SEED)
-        self._age = 0
+        self._age, self._return = 0, 0.0
         self._publish()
         response.success = True
         return response
