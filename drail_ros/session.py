@@ -15,10 +15,11 @@ from pathlib import Path
 import torch
 
 from drail_ros import plugins
-from drail_ros.data.collect import collect
+from drail_ros.data.collect import Expert, collect
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.data.storage import load
 from drail_ros.deploy.export import export_onnx
+from drail_ros.deploy.policy import OnnxPolicy
 from drail_ros.errors import UserError
 from drail_ros.learn.compute import pick_device
 from drail_ros.learn.evaluate import EVALUATION_SEED, Evaluation, evaluate
@@ -37,6 +38,7 @@ from drail_ros.sim.make import make_sim
 from drail_ros.tasks.task import Task
 
 EXPORTED_POLICY = 'policy.onnx'
+EXPERTS = Path(__file__).parent / 'tasks' / 'experts'
 OnPolicy = Callable[[Path, int], None]
 """Called with the exported file and the environment step it was learned at."""
 
@@ -50,10 +52,30 @@ def scripted_demonstrations_path(task: Task) -> Path:
 def collect_demonstrations(task: Task, path: Path, *, episodes: int = 0, seed: int = 0,
                            noise_low: float | None = None, noise_high: float | None = None,
                            progress: Callable[[int, int], None] | None = None) -> str:
-    """Record the task's scripted expert into ``path``; return a summary."""
-    return str(collect(task, path, episodes or task.demonstrations,
-                       lambda noise, num_envs: make_sim(task, num_envs, noise),
+    """Record the task's expert into ``path``; return a summary."""
+    expert, source = expert_of(task)
+    return str(collect(task, expert, path, episodes or task.demonstrations,
+                       lambda noise, num_envs: make_sim(task, num_envs, noise), source=source,
                        noise_low=noise_low, noise_high=noise_high, seed=seed, progress=progress))
+
+
+def expert_of(task: Task) -> tuple[Expert, str]:
+    """Return the expert that demonstrates a task, and in words who it is.
+
+    Raises:
+        UserError: the task has none, or its policy is missing or made for another task.
+
+    """
+    if task.expert is not None:
+        return task.expert, 'scripted expert'
+    if not task.expert_policy:
+        raise UserError(f'task {task.name!r} has no expert',
+                        expected='a scripted one in its file, or a policy in tasks/experts',
+                        do='give a folder of demonstrations instead')
+    policy = OnnxPolicy(EXPERTS / task.expert_policy)
+    policy.check(task)
+    return (lambda obs, rng: task.action_from_command(policy.command(obs)),
+            f'policy {task.expert_policy}')
 
 
 def demonstrations_for(run: RunSettings, say: Callable[[str], None]) -> Demonstrations:
@@ -159,7 +181,6 @@ def evaluate_policy(file: Path, *, episodes: int, noise: float, seed: int, num_e
 
 def _evaluate_onnx(file: Path, episodes: int, noise: float, seed: int, num_envs: int,
                    sampled: bool) -> tuple[Evaluation, dict[str, object]]:
-    from drail_ros.deploy.policy import OnnxPolicy
     if sampled:
         raise UserError('an exported policy is deterministic', found=f'sampled, {file}',
                         do='evaluate the run folder instead')

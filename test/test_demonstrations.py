@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from drail_ros.data.demonstrations import ARRAYS, Demonstrations, Episode, Layou
 from drail_ros.data.describe import describe
 from drail_ros.data.storage import DatasetWriter, load
 from drail_ros.errors import UserError
+from drail_ros.sim.batch_sim import Step
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.task import Array, Task
 from drail_ros.view.demonstrations import plot_demonstrations
@@ -414,7 +414,7 @@ def test_hash_sees_where_episodes_begin() -> None:
 
 def collected(path: Path, task: Task, episodes: int, threads: int = 1,
               **options: Any) -> tuple[Summary, Demonstrations]:
-    summary = collect(task, path, episodes, lambda noise, num_envs: make_sim(
+    summary = collect(task, task.expert, path, episodes, lambda noise, num_envs: make_sim(
         task, num_envs, noise, threads=threads), **options)
     return summary, load(path, task)
 
@@ -457,26 +457,31 @@ def test_same_seed_same_demonstrations_whatever_the_threads_and_the_number(
 
 
 class ScriptedSim:
-    """Episodes of scripted lengths and outcomes; observation: (environment, episode) in one."""
+    """Episodes of scripted lengths and outcomes; step k is paid k.
+
+    Observation: (environment, episode) in one.
+    """
 
     def __init__(self, num_envs: int, length: Any, succeeds: Any) -> None:
+        self.task = SCRIPTED
         self._length, self._succeeds = length, succeeds
         self._episode, self._age = np.zeros(num_envs, int), np.zeros(num_envs, int)
 
     def reset(self, seed: int) -> Array:
         return self._observe()
 
-    def step(self, actions: Array) -> SimpleNamespace:
+    def step(self, actions: Array) -> Step:
         final_obs = self._observe()
         self._age += 1
         ended = np.array([age >= self._length(i, k)
                           for i, (k, age) in enumerate(zip(self._episode, self._age))])
         success = ended & np.array([bool(self._succeeds(i, k))
                                     for i, k in enumerate(self._episode)])
+        reward = self._age.astype(np.float32)
         self._episode += ended
         self._age[ended] = 0
-        return SimpleNamespace(obs=self._observe(), final_obs=final_obs, terminated=success,
-                               truncated=ended & ~success, success=success)
+        return Step(self._observe(), final_obs, terminated=success, truncated=ended & ~success,
+                    success=success, reward=reward)
 
     def close(self) -> None:
         pass
@@ -485,12 +490,13 @@ class ScriptedSim:
         return (np.arange(len(self._episode)) * 100 + self._episode)[:, None].astype(np.float32)
 
 
-SCRIPTED = dataclasses.replace(SINE, name='scripted', demonstrated=None, success_help='ends well')
+SCRIPTED = dataclasses.replace(SINE, name='scripted', demonstrated=None, success_help='ends well',
+                               reward=lambda before, actions, after: actions[:, 0])
 
 
 def test_failures_are_counted_and_long_episodes_not_crowded_out(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    summary = collect(SCRIPTED, tmp_path, 32, lambda noise, n: ScriptedSim(
+    summary = collect(SCRIPTED, SCRIPTED.expert, tmp_path, 32, lambda noise, n: ScriptedSim(
         n, length=lambda i, k: 50 if i % 2 else 2, succeeds=lambda i, k: i != 3 or k % 2),
         progress=lambda stored, total: told.append((stored, total)))
     demos = load(tmp_path)
@@ -499,17 +505,17 @@ def test_failures_are_counted_and_long_episodes_not_crowded_out(tmp_path: Path) 
     assert demos.obs[demos.starts, 0].tolist() == expected
     assert (summary.levels[0].kept, summary.failed) == (32, 2)
     assert told == [(i + 1, 32) for i in range(32)]
-    assert '2 failed (94.1% success)' in str(summary)
+    assert sorted(summary.levels[0].returns) == [3.0] * 16 + [1275.0] * 16
+    assert '2 failed (94.1% success), return 639.0 ± 636.0' in str(summary)
 
 
 def test_expert_that_never_succeeds_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(UserError, match='hardly ever succeeds'):
-        collect(SCRIPTED, tmp_path, 3, lambda noise, n: ScriptedSim(
+        collect(SCRIPTED, SCRIPTED.expert, tmp_path, 3, lambda noise, n: ScriptedSim(
             n, length=lambda i, k: 2, succeeds=lambda i, k: False))
 
 
 @pytest.mark.parametrize(('task', 'options', 'complaint'), [
-    pytest.param(dataclasses.replace(SINE, expert=None), {}, 'no scripted expert', id='expert'),
     pytest.param(PUSH, {'noise_high': 9.0}, 'out of range', id='noise'),
     pytest.param(PUSH, {'noise_low': 2.0, 'noise_high': 1.0}, 'above the highest', id='order'),
     pytest.param(SINE, {'episodes': 0}, 'nothing to collect', id='none'),

@@ -1,9 +1,9 @@
-"""Collect demonstrations: a task's scripted expert acts in simulators, episodes go to a dataset.
+"""Collect demonstrations: an expert acts in simulators, episodes go to a dataset.
 
 Which episodes are kept does not depend on how long they take: each environment contributes its
 first successful episodes in order, and all environments equally many. Taking whichever finish
 first would favour the easy, short ones. Noise levels take turns, so that the first n episodes of
-a dataset (``Demonstrations.subset``) cover them all. Knows simulators only by protocol.
+a dataset (``Demonstrations.subset``) cover them all.
 """
 
 from __future__ import annotations
@@ -11,49 +11,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from drail_ros.data.demonstrations import Episode, Layout
 from drail_ros.data.storage import DatasetWriter
 from drail_ros.errors import UserError
+from drail_ros.sim.batch_sim import BatchSim
 from drail_ros.tasks.task import Array, Task
 
 ENVIRONMENTS = 16
 """Environments of each noise level. Fixed, so that the first n episodes of a seed are the same
 whatever the machine and however many episodes follow."""
-SOURCE = 'scripted expert'
 _HOPELESS = 20
 """An expert that fails this often for each success, and as often before the first, is stopped."""
 
-
-class Outcome(Protocol):
-    """Outcome of one control step; arrays ``[N, …]`` as in ``drail_ros.sim.batch_sim.Step``."""
-
-    @property
-    def obs(self) -> Array: ...  # noqa: D102
-    @property
-    def final_obs(self) -> Array: ...  # noqa: D102
-    @property
-    def terminated(self) -> Array: ...  # noqa: D102
-    @property
-    def truncated(self) -> Array: ...  # noqa: D102
-    @property
-    def success(self) -> Array: ...  # noqa: D102
-
-
-class Simulator(Protocol):
-    """What is needed of ``drail_ros.sim.batch_sim.BatchSim``."""
-
-    def reset(self, seed: int) -> Array:
-        """Return observations ``[N, O]``."""
-
-    def step(self, actions: Array) -> Outcome:
-        """Advance one control step, ended environments reset."""
-
-    def close(self) -> None:
-        """Release threads."""
+Expert = Callable[[Array, np.random.Generator], Array]
+"""Observations ``[N, O]`` → normalised actions ``[N, A]``, float32."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +38,8 @@ class Level:
     kept: int
     failed: int
     """Episodes without success that came before a kept one of the same environment."""
+    returns: tuple[float, ...]
+    """Sum of the task's true rewards of each episode kept; empty where the task has none."""
 
     @property
     def success_rate(self) -> float:
@@ -77,6 +53,8 @@ class Summary:
 
     levels: tuple[Level, ...]
     transitions: int
+    has_success: bool
+    """Whether the task has success, without which an episode is not stored."""
 
     @property
     def episodes(self) -> int:
@@ -89,31 +67,35 @@ class Summary:
         return sum(level.failed for level in self.levels)
 
     def __str__(self) -> str:
-        lines = [f'{self.episodes} episodes, {self.transitions} transitions stored; '
-                 f'{self.failed} episodes without success left out']
-        lines += [f'  noise {level.noise:g}x: {level.kept} stored, {level.failed} failed '
-                  f'({level.success_rate:.1%} success)' for level in self.levels]
+        lines = [f'{self.episodes} episodes, {self.transitions} transitions stored'
+                 + f'; {self.failed} episodes without success left out' * self.has_success]
+        for level in self.levels:
+            facts = [f'  noise {level.noise:g}x: {level.kept} stored']
+            if self.has_success:
+                facts.append(f'{level.failed} failed ({level.success_rate:.1%} success)')
+            if level.returns:
+                facts.append(f'return {np.mean(level.returns):.1f} ± {np.std(level.returns):.1f} '
+                             '(std over episodes)')
+            lines.append(', '.join(facts))
         return '\n'.join(lines)
 
 
-def collect(task: Task, path: str | os.PathLike[str], episodes: int,
-            make_sim: Callable[[float, int], Simulator], *, noise_low: float | None = None,
-            noise_high: float | None = None, seed: int = 0,
+def collect(task: Task, expert: Expert, path: str | os.PathLike[str], episodes: int,
+            make_sim: Callable[[float, int], BatchSim], *, source: str = 'scripted expert',
+            noise_low: float | None = None, noise_high: float | None = None, seed: int = 0,
             progress: Callable[[int, int], None] | None = None) -> Summary:
-    """Store ``episodes`` episodes of the scripted expert in a new dataset.
+    """Store ``episodes`` episodes of the expert in a new dataset.
 
-    ``make_sim(noise, num_envs)`` makes a simulator of the task. Noise levels are the two bounds
+    ``make_sim(noise, num_envs)`` makes a simulator of the task; ``source`` is noted in the
+    episodes as who acted. Noise levels are the two bounds
     (by default the task's lowest and highest) and those of the task's levels between them.
     ``progress(stored, episodes)`` is called after each episode stored.
 
     Raises:
-        UserError: the task has no scripted expert, the dataset exists already, a bound is out of
-            range, or the expert hardly ever succeeds.
+        UserError: the dataset exists already, a bound is out of range, or the expert hardly ever
+            succeeds.
 
     """
-    if task.expert is None:
-        raise UserError(f'task {task.name!r} has no scripted expert',
-                        do='record demonstrations with `drail up record` instead')
     if episodes < 1:
         raise UserError('nothing to collect', found=f'{episodes} episodes', expected='>= 1')
     levels = noise_levels(task, noise_low, noise_high)
@@ -123,10 +105,10 @@ def collect(task: Task, path: str | os.PathLike[str], episodes: int,
                             found=f'{writer.num_episodes} episodes', expected='a new dataset',
                             do='choose another name, or delete it')
         queue = _InOrder(writer, episodes, progress)
-        sims: list[Simulator] = []
+        sims: list[BatchSim] = []
         try:
             sims += (make_sim(noise, ENVIRONMENTS) for noise in levels)
-            lanes = [_Lane(task, sim, noise, seed, index, len(levels), episodes)
+            lanes = [_Lane(sim, expert, source, noise, seed, index, len(levels), episodes)
                      for index, (sim, noise) in enumerate(zip(sims, levels))]
             while not queue.done:
                 for lane in lanes:
@@ -136,8 +118,8 @@ def collect(task: Task, path: str | os.PathLike[str], episodes: int,
         finally:
             for sim in sims:
                 sim.close()
-        return Summary(tuple(Level(lane.noise, lane.kept, lane.failed) for lane in lanes),
-                       queue.transitions)
+        return Summary(tuple(lane.level() for lane in lanes), queue.transitions,
+                       task.has_success)
 
 
 def noise_levels(task: Task, low: float | None = None, high: float | None = None) -> list[float]:
@@ -181,11 +163,12 @@ class _Lane:
     has number (k N + i) L + l.
     """
 
-    def __init__(self, task: Task, sim: Simulator, noise: float, seed: int, index: int,
-                 num_levels: int, episodes: int) -> None:
-        self.noise, self.kept, self.failed = noise, 0, 0
+    def __init__(self, sim: BatchSim, expert: Expert, source: str, noise: float, seed: int,
+                 index: int, num_levels: int, episodes: int) -> None:
+        self.kept, self.failed = 0, 0
+        self._expert, self._source, self._noise = expert, source, noise
         self.wanted = len(range(index, episodes, num_levels))
-        self._task, self._sim, self._layout = task, sim, Layout.of(task)
+        self._task, self._sim, self._layout = sim.task, sim, Layout.of(sim.task)
         self._numbers = [iter(range(index + i * num_levels, episodes, ENVIRONMENTS * num_levels))
                          for i in range(ENVIRONMENTS)]
         self._number: list[int | None] = [next(numbers, None) for numbers in self._numbers]
@@ -195,13 +178,20 @@ class _Lane:
         self._obs = sim.reset(int(sequence.generate_state(1)[0]))
         self._rng = np.random.default_rng(sequence)
         self._rows: list[list[tuple[Array, ...]]] = [[] for _ in range(ENVIRONMENTS)]
+        self._running = np.zeros(ENVIRONMENTS)
+        self._returns: list[float] = []
+
+    def level(self) -> Level:
+        """Return what became of the episodes so far."""
+        return Level(self._noise, self.kept, self.failed,
+                     tuple(self._returns) if self._task.reward else ())
 
     def advance(self) -> Iterator[tuple[int, Episode]]:
         """Take one control step and yield the numbered episodes that it completed."""
-        assert self._task.expert
-        action = self._task.expert(self._obs, self._rng)
+        action = self._expert(self._obs, self._rng)
         step = self._sim.step(action)
         ended = step.terminated | step.truncated
+        self._running += step.reward
         for i, row in enumerate(zip(self._obs, action, step.final_obs, step.terminated,
                                     step.truncated, step.success)):
             number = self._number[i]
@@ -216,9 +206,11 @@ class _Lane:
                     self._check_hope()
                 else:
                     self.kept += 1
+                    self._returns.append(float(self._running[i]))
                     self._number[i] = next(self._numbers[i], None)
                     yield number, episode
         self._obs = step.obs
+        self._running[ended] = 0.0
 
     def _finish(self, rows: Sequence[tuple[Array, ...]]) -> Episode | None:
         """Return the episode, or None where it is not one to learn from."""
@@ -227,15 +219,16 @@ class _Lane:
         keep = np.arange(len(rows))
         if self._task.demonstrated:
             keep = np.flatnonzero(self._task.demonstrated(obs))
-        if not keep.size or (self._task.success_help and not success[-1]):
+        if not keep.size or (self._task.has_success and not success[-1]):
             return None
         return Episode(self._layout, obs[keep], action[keep], next_obs[keep], terminated[keep],
-                       truncated[keep], success[keep], keep.astype(np.int64), self.noise, SOURCE)
+                       truncated[keep], success[keep], keep.astype(np.int64), self._noise,
+                       self._source)
 
     def _check_hope(self) -> None:
         if self.failed > _HOPELESS * (self.kept + 1):
             raise UserError(
-                f'the scripted expert of task {self._task.name!r} hardly ever succeeds',
+                f'the expert of task {self._task.name!r} hardly ever succeeds',
                 found=f'{self.kept} of {self.kept + self.failed} episodes at noise level '
-                f'{self.noise:g}', expected=self._task.success_help,
+                f'{self._noise:g}', expected=self._task.success_help,
                 do='collect at a lower noise level, or mend the expert')

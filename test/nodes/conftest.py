@@ -31,7 +31,7 @@ def demo_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A few demonstrations of fetch_push."""
     task = plugins.load(plugins.TASKS, 'fetch_push')
     path = tmp_path_factory.mktemp('demos') / 'fetch_push'
-    collect(task, path, 10, lambda noise, num_envs: make_sim(task, num_envs, noise))
+    collect(task, task.expert, path, 10, lambda noise, num_envs: make_sim(task, num_envs, noise))
     return path
 
 
