@@ -120,7 +120,7 @@ class SquashedGaussianActor(nn.Module):
 
 
 def _squashed_log_prob(u: Tensor, z: Tensor, log_std: Tensor) -> Tensor:
-    """Log density of tanh(u) with u = μ + σ z; log(1 - tanh² u) = 2 (log 2 - u - log(1 + e⁻²ᵘ))."""
+    """Log density of tanh(u), u = μ + σ z; log(1 - tanh² u) = 2 (log 2 - u - log(1 + e⁻²ᵘ))."""
     gaussian = -0.5 * z.square() - log_std - _LOG_SQRT_2PI
     return (gaussian - 2 * (math.log(2) - u - softplus(-2 * u))).sum(dim=-1)
 

@@ -12,7 +12,7 @@ def generalised_advantages(rewards: Tensor, values: Tensor, next_values: Tensor,
 
     δ_t = r_t + γ V(s_{t+1}) - V(s_t); A_t = δ_t + γ λ A_{t+1}, cut at the end of an episode.
     ``next_values`` are those of the true successor (the final observation where the episode
-    ended), so a time limit is bootstrapped; after a termination they are what follows it, mostly 0.
+    ended), so a time limit is bootstrapped; after a termination they are mostly 0.
     """
     delta = rewards + discount * next_values - values
     carry = discount * trace * (~ended)

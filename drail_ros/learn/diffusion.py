@@ -1,4 +1,4 @@
-"""Denoising diffusion: schedule, timestep sampling and the noise-predicting network.
+"""Denoising diffusion: schedules, timestep sampling and noise-predicting networks.
 
 Notation of Ho et al., DDPM (2020): x_t = √ᾱ_t x + √(1 - ᾱ_t) ε; ε_φ(x_t, t | c) predicts ε.
 """
@@ -6,14 +6,19 @@ Notation of Ho et al., DDPM (2020): x_t = √ᾱ_t x + √(1 - ᾱ_t) ε; ε_φ(
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from drail_ros.learn.networks import mlp
+
 COSINE_OFFSET = 0.008
 BETA_RANGE = (1e-4, 0.9999)
 """Nichol & Dhariwal (2021), eq. 17, with betas clipped as in Lai et al. (DRAIL)."""
+
+TIME_FEATURES = 32
 
 
 def cosine_alpha_bar(steps: int) -> Tensor:
@@ -22,6 +27,11 @@ def cosine_alpha_bar(steps: int) -> Tensor:
     f = torch.cos((time + COSINE_OFFSET) / (1 + COSINE_OFFSET) * math.pi / 2).square()
     beta = (1 - f[1:] / f[:-1]).clamp(*BETA_RANGE)
     return torch.cumprod(1 - beta, dim=0)
+
+
+def linear_alpha_bar(steps: int, low: float = 1e-4, high: float = 2e-2) -> Tensor:
+    """Return ᾱ ``[T]`` of betas that rise linearly (Ho et al., 2020, section 4)."""
+    return torch.cumprod(1 - torch.linspace(low, high, steps, dtype=torch.float64), dim=0)
 
 
 def antithetic_timesteps(count: int, steps: int, generator: torch.Generator) -> Tensor:
@@ -65,20 +75,44 @@ class NoisePredictor(nn.Module):
         return self.out(h)
 
 
+class SinusoidalNoisePredictor(nn.Module):
+    """ε_φ(x_t, t): MLP over x_t and sines and cosines of t (Vaswani et al., 2017, section 3.5)."""
+
+    def __init__(self, size: int, width: int, layers: int,
+                 activation: Callable[[], nn.Module]) -> None:
+        super().__init__()
+        self.net = mlp([size + TIME_FEATURES] + [width] * layers + [size], activation)
+        periods = torch.logspace(0, 4, TIME_FEATURES // 2)
+        self.register_buffer('frequencies', 1 / periods, persistent=False)
+
+    frequencies: Tensor
+
+    def forward(self, x_t: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
+        """``[B, size]``, ``[B]`` → predicted noise ``[B, size]``; unconditional."""
+        angle = t[:, None] * self.frequencies
+        return self.net(torch.cat([x_t, angle.sin(), angle.cos()], dim=1))
+
+
 class DiffusionLoss(nn.Module):
     """L^c(x; t, ε) = mean over dimensions of (ε_φ(x_t, t | c) - ε)², one value per sample."""
 
-    def __init__(self, net: NoisePredictor, steps: int) -> None:
+    def __init__(self, net: nn.Module, alpha_bar: Tensor) -> None:
         super().__init__()
-        self.net, self.steps = net, steps
-        alpha_bar = cosine_alpha_bar(steps)
+        self.net, self.steps = net, len(alpha_bar)
         self.register_buffer('signal', alpha_bar.sqrt().float(), persistent=False)
         self.register_buffer('noise', (1 - alpha_bar).sqrt().float(), persistent=False)
 
     signal: Tensor
     noise: Tensor
 
-    def forward(self, x: Tensor, t: Tensor, epsilon: Tensor, condition: Tensor) -> Tensor:
+    def diffused(self, x: Tensor, t: Tensor, epsilon: Tensor) -> Tensor:
+        """x_t ``[B, size]`` of samples, timesteps ``[B]`` and noise."""
+        return self.signal[t, None] * x + self.noise[t, None] * epsilon
+
+    def forward(self, x: Tensor, t: Tensor, epsilon: Tensor,
+                condition: Tensor | None = None) -> Tensor:
         """``[B, size]``, ``[B]``, ``[B, size]``, ``[B, C]`` → ``[B]``."""
-        x_t = self.signal[t, None] * x + self.noise[t, None] * epsilon
-        return (self.net(x_t, t, condition) - epsilon).square().mean(dim=1)
+        if condition is None:
+            condition = x.new_empty(len(x), 0)
+        predicted = self.net(self.diffused(x, t, epsilon), t, condition)
+        return (predicted - epsilon).square().mean(dim=1)

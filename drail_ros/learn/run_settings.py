@@ -115,12 +115,12 @@ def _defaults(algorithm: str, agent: object) -> tuple[RunSettings, str]:
         base, name = OnlineSettings(learner=learner()), algorithm
     else:
         _, reward = plugins.load(plugins.REWARDS, algorithm)
-        name = str(agent or reward.agent)
+        name = str(agent or reward.run['agent'])
         if name not in agents():
             raise unknown_name('agent', name, agents())
         _, learner = plugins.load(plugins.AGENTS, name)
-        base = OnlineSettings(learner=learner(), reward=reward())
-    return settings.replace(base, {'agent': name, **learner.run}), name
+        base = settings.replace(OnlineSettings(learner=learner(), reward=reward()), reward.run)
+    return settings.replace(base, {**learner.run, 'agent': name}), name
 
 
 def _task_settings(task: Task, chosen: set[str]) -> list[Mapping[str, object]]:

@@ -111,7 +111,7 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint and the policy as it is now."""
         save_checkpoint(self.folder.checkpoint, self._state())
-        self.policy.save(self.folder.path / POLICY, policy_info(self.run_settings, self._demonstrations_hash, self.step))
+        self.policy.save(self.folder.path / POLICY, self._info())
 
     def _collect(self) -> Rollout:
         steps = []
@@ -140,8 +140,7 @@ class Trainer:
         is_best = result.score > self.best
         if is_best:
             self.best = result.score
-            self.policy.save(self.folder.path / BEST_POLICY, policy_info(
-                self.run_settings, self._demonstrations_hash, self.step))
+            self.policy.save(self.folder.path / BEST_POLICY, self._info())
         return {**evaluation_metrics('evaluation', result),
                 **evaluation_metrics('evaluation_sampled', sampled),
                 'evaluation/is_best': float(is_best), 'evaluation/best': self.best}
@@ -150,6 +149,9 @@ class Trainer:
         per_iteration = self.run_settings.rollout_steps * self.sim.num_envs
         last = self.step >= self.run_settings.total_steps
         return last or self.step // every > (self.step - per_iteration) // every
+
+    def _info(self) -> dict[str, object]:
+        return policy_info(self.run_settings, self._demonstrations_hash, self.step)
 
     def _state(self) -> dict[str, Any]:
         return {'step': self.step, 'best': self.best, 'seconds': self.seconds,

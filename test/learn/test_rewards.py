@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from typing import Any
 
 import pytest
@@ -11,13 +12,13 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from drail_ros import plugins, settings
-from drail_ros.learn.batch import Batch, paired_minibatches
+from drail_ros.learn.batch import INPUTS, Batch, paired_minibatches
 from drail_ros.learn.rewards.drail import Drail, DrailSettings
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
-from drail_ros.learn.rewards.logits import REWARD_FORMS, reward_of_logit
+from drail_ros.learn.rewards.logits import REWARD_FORMS, logit_of_energy, reward_of_logit
 
 OBS, ACTION = 4, 2
-NAMES = plugins.names(plugins.REWARDS)
+NAMES = [name for name in plugins.names(plugins.REWARDS) if name != 'true_reward']
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -33,22 +34,40 @@ def gaussian_batch(mean: float, count: int = 512, seed: int = 0) -> Batch:
 def make(name: str, **changes: Any) -> Any:
     torch.manual_seed(0)
     model, defaults = plugins.load(plugins.REWARDS, name)
-    chosen = settings.replace(defaults(), {'width': 32, 'layers': 2, **changes})
+    small = {'width': 32, 'layers': 2, 'batch_size': 64, 'learning_rate': 1e-3,
+             'expert_updates': 300}
+    known = settings.specs(defaults)
+    chosen = settings.replace(defaults(), {k: v for k, v in small.items() if k in known} | changes)
     return model(OBS, ACTION, chosen, generator(1))
 
 
+@pytest.mark.parametrize('inputs', INPUTS)
 @pytest.mark.parametrize('name', NAMES)
-def test_learns_to_pay_for_looking_like_the_expert(name: str) -> None:
-    model = make(name)
+def test_learns_to_pay_for_looking_like_the_expert(name: str, inputs: str) -> None:
+    model = make(name, inputs=inputs)
     expert, agent = gaussian_batch(1.0), gaussian_batch(-1.0, seed=1)
     before = model.update(expert, agent)
     for _ in range(40):
         after = model.update(expert, agent)
-    assert after['discriminator/loss'] < 0.9 * before['discriminator/loss']
-    difference = model.reward(gaussian_batch(1.0, seed=2)) - model.reward(
-        gaussian_batch(-1.0, seed=3))
-    assert difference.mean() > 0.3
-    assert model.reward(expert).shape == (512,) and not model.reward(expert).requires_grad
+    assert all(math.isfinite(value) for value in (before | after).values())
+    more_expert, more_agent = gaussian_batch(1.0, seed=2), gaussian_batch(-1.0, seed=3)
+    paid = torch.cat([model.reward(more_expert), model.reward(more_agent)])
+    assert paid.shape == (1024,) and paid.isfinite().all() and not paid.requires_grad
+    assert paid[:512].mean() - paid[512:].mean() > paid.std()
+
+
+@pytest.mark.parametrize('inputs', ['state_pair', 'state'])
+@pytest.mark.parametrize('name', NAMES)
+def test_from_states_no_action_is_looked_at(name: str, inputs: str) -> None:
+    changes = {'policy_density': False} if name == 'airl' else {}
+    expert, agent = gaussian_batch(1.0), gaussian_batch(-1.0, seed=1)
+    other = dataclasses.replace(expert, action=torch.zeros_like(expert.action))
+    rewards = []
+    for demonstrations in (expert, other):
+        model = make(name, inputs=inputs, **changes)
+        model.update(demonstrations, agent)
+        rewards.append(model.reward(agent))
+    assert torch.equal(*rewards)
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -64,6 +83,12 @@ def test_continues_exactly_from_its_state(name: str) -> None:
     for first, second in zip(model.parameters(), other.parameters()):
         assert torch.equal(first, second)
     assert torch.equal(model.reward(expert), other.reward(expert))
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_an_agent_that_did_nothing_yet_teaches_nothing(name: str) -> None:
+    model = make(name)
+    assert model.update(gaussian_batch(1.0), gaussian_batch(-1.0)[:0]) == {}
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -145,3 +170,83 @@ def test_demonstrations_are_used_equally_often() -> None:
                                                                  generator())])
     counts = torch.unique(used, return_counts=True)[1]
     assert len(counts) == 100 and counts.min() >= 5 and counts.max() <= 6
+
+
+def test_wail_penalty_of_a_linear_critic_is_its_closed_form() -> None:
+    """f(x) = w·x on x_E - x_π = d for all pairs: (w·d - ‖d‖)² / (4 ε_reg)."""
+    model = make('wail', layers=0, regularisation=0.1, inputs='state')
+    difference = torch.tensor([1.0, 2.0, -2.0, 0.0])
+    weight = torch.tensor([0.5, -1.0, 0.25, 3.0])
+    with torch.no_grad():
+        model.net[0].weight.copy_(weight[None])
+    agent = gaussian_batch(0.0, count=8)
+    expert = dataclasses.replace(agent, obs=agent.obs + difference)
+    missed = (weight @ difference - difference.norm()).item()
+    assert model.penalty(expert, agent).item() == pytest.approx(missed ** 2 / 0.4, rel=1e-4)
+    assert make('wail', layers=0, regularisation=0.1, inputs='state', one_sided=True).penalty(
+        agent, agent).item() == 0.0
+    logits = model.logits(expert.obs), model.logits(agent.obs)
+    assert model.loss(*logits).item() == pytest.approx(-(weight @ difference).item(), rel=1e-4)
+
+
+def test_airl_logit_is_reward_plus_shaping_minus_log_policy() -> None:
+    model = make('airl', discount=0.9, inputs='state_action')
+    batch = dataclasses.replace(gaussian_batch(0.0, count=4), log_prob=torch.arange(4.0),
+                                terminated=torch.tensor([False, True, False, False]))
+    g = model.g(torch.cat([batch.obs, batch.action], 1)).squeeze(1)
+    h, h_next = model.h(batch.obs).squeeze(1), model.h(batch.next_obs).squeeze(1)
+    expected = g + 0.9 * h_next * torch.tensor([1.0, 0.0, 1.0, 1.0]) - h - torch.arange(4.0)
+    assert torch.allclose(model.reward(batch), expected, atol=1e-6)
+
+
+def test_dac_halves_the_cross_entropy() -> None:
+    logits = torch.randn(8, generator=generator()), torch.randn(8, generator=generator(1))
+    assert torch.allclose(make('dac').loss(*logits), 0.5 * make('gail').loss(*logits))
+
+
+def test_logit_of_an_energy() -> None:
+    energy = torch.tensor([0.01, 0.5, 3.0])
+    d = torch.exp(-energy)
+    assert torch.allclose(logit_of_energy(energy), d.log() - (1 - d).log(), rtol=1e-4)
+    assert logit_of_energy(torch.zeros(1)).isfinite()
+
+
+@pytest.mark.parametrize('form', ['paper', 'released'])
+def test_diffail_rewards_as_in_the_paper_and_as_released(form: str) -> None:
+    model = make('diffail', diffusion_steps=3, reward_form=form)
+    batch = gaussian_batch(0.0, count=16)
+    state = model.generator.get_state()
+    reward = model.reward(batch)
+    model.generator.set_state(state)
+    x = torch.cat([batch.obs, batch.action], 1)
+    paper, released = torch.zeros(16), torch.zeros(16)
+    alpha_bar = torch.cumprod(1 - torch.linspace(1e-4, 2e-2, 3), 0)
+    for t in range(3):
+        noise = torch.randn(x.shape, generator=model.generator)
+        x_t = alpha_bar[t].sqrt() * x + (1 - alpha_bar[t]).sqrt() * noise
+        error = (model.diffusion.net(x_t, torch.full((16,), t)) - noise).square()
+        paper += -torch.log(1 - torch.exp(-error.mean(1))) / 3
+        released += torch.exp(-error).mean(1) / 3
+    expected = paper if form == 'paper' else -torch.log(1 - released)
+    assert torch.allclose(reward, expected, atol=1e-4)
+
+
+def test_smiling_pays_nothing_where_the_learner_net_is_the_experts() -> None:
+    model = make('smiling', reward_std=0.0)
+    expert = gaussian_batch(1.0)
+    model.update(expert, gaussian_batch(-1.0, seed=1))
+    assert model.reward(expert).abs().mean() > 0.01
+    model.learner.load_state_dict(model.expert.state_dict())
+    assert model.reward(expert).abs().max() == 0.0
+
+
+def test_smiling_fits_its_expert_net_once_and_standardises() -> None:
+    model = make('smiling', reward_std=0.1)
+    expert, agent = gaussian_batch(1.0), gaussian_batch(-1.0, seed=1)
+    model.update(expert, agent)
+    before = [p.clone() for p in model.expert.parameters()]
+    model.update(gaussian_batch(5.0), agent)
+    assert all(map(torch.equal, before, model.expert.parameters()))
+    assert model.reward(agent).std().item() == pytest.approx(0.1, rel=0.2)
+    signal = model.learner.signal.square()
+    assert (signal >= 1e-3).all() and 1800 < len(signal) < 1900

@@ -62,10 +62,10 @@ class Sac(OffPolicyAgent):
         terminal = teacher.terminal_value(s.discount, s.reward_scale)
         seen = teacher.normalised(drawn)
         totals = torch.zeros(4, device=raw.device)
-        pairs = zip(seen.split(s.batch_size), rewards.split(s.batch_size))
-        for count, (batch, paid) in enumerate(pairs, start=1):
+        for batch, paid in zip(seen.split(s.batch_size), rewards.split(s.batch_size)):
             totals += self.update(batch, paid, terminal)
-        critic_loss, value, entropy, alpha = (totals / count).tolist()
+        updates = len(drawn) / s.batch_size
+        critic_loss, value, entropy, alpha = (totals / updates).tolist()
         return {'reward/mean': raw.mean().item(), 'reward/std': raw.std().item(),
                 'policy/critic_loss': critic_loss, 'policy/value': value,
                 'policy/entropy': entropy, 'policy/alpha': alpha}

@@ -20,7 +20,12 @@ import torch
 from torch import Tensor
 
 from drail_ros.learn.batch import Batch
-from drail_ros.learn.diffusion import DiffusionLoss, NoisePredictor, stratified_timesteps
+from drail_ros.learn.diffusion import (
+    DiffusionLoss,
+    NoisePredictor,
+    cosine_alpha_bar,
+    stratified_timesteps,
+)
 from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
 from drail_ros.settings import setting
 
@@ -54,8 +59,8 @@ class Drail(Discriminator):
         super().__init__(obs_size, action_size, settings, generator)
         net = NoisePredictor(self.input_size, settings.label_size, settings.width, settings.layers,
                              settings.diffusion_steps)
-        self.diffusion = DiffusionLoss(net, settings.diffusion_steps)
-        self.finish(settings.learning_rate)
+        self.diffusion = DiffusionLoss(net, cosine_alpha_bar(settings.diffusion_steps))
+        self.finish()
 
     def training_logits(self, batch: Batch) -> Tensor:
         """L = L⁻ - L⁺ with gradients through both, ``[B]``."""

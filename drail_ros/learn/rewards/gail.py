@@ -25,7 +25,7 @@ class GailSettings(DiscriminatorSettings):
     """Settings of GAIL."""
 
     width: int = setting(256, 'hidden width of the discriminator', low=1)
-    layers: int = setting(2, 'hidden layers of the discriminator', low=1)
+    layers: int = setting(2, 'hidden layers of the discriminator', low=0)
     reward_form: str = setting('logit', 'reward as a function of the logit', choices=REWARD_FORMS)
 
 
@@ -39,7 +39,11 @@ class Gail(Discriminator):
         super().__init__(obs_size, action_size, settings, generator)
         sizes = [self.input_size] + [settings.width] * settings.layers + [1]
         self.net = mlp(sizes, nn.Tanh)
-        self.finish(settings.learning_rate)
+        self.make_optimiser()
+
+    def make_optimiser(self) -> None:
+        """Adam."""
+        self.finish()
 
     def logits(self, x: Tensor) -> Tensor:
         """``[B, D]`` → ``[B]``."""

@@ -1,11 +1,14 @@
-"""The three rewards that can be made of a discriminator's logit l, with D = sigmoid(l)."""
+"""Rewards that can be made of a discriminator's logit l, with D = sigmoid(l), and logits of D."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 REWARD_FORMS = ('logit', 'log_d', 'neg_log_one_minus_d')
+_SMALLEST_ENERGY = 1e-6
+"""Below it D = 1 and its logit is infinite."""
 
 
 def reward_of_logit(logit_expert_is_high: Tensor, form: str) -> Tensor:
@@ -18,3 +21,9 @@ def reward_of_logit(logit_expert_is_high: Tensor, form: str) -> Tensor:
     if form == 'log_d':
         return -softplus(-logit_expert_is_high)
     return softplus(logit_expert_is_high)
+
+
+def logit_of_energy(energy: Tensor) -> Tensor:
+    """l = log D - log(1 - D) of D = exp(-L), L >= 0: -L - log(1 - exp(-L))."""
+    energy = energy.clamp(min=_SMALLEST_ENERGY)
+    return -energy - torch.log(-torch.expm1(-energy))

@@ -7,8 +7,9 @@ the expert. Any reward model works with any agent.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -19,13 +20,14 @@ from drail_ros.learn.batch import INPUTS, Batch, input_size, inputs_of, joined, 
 from drail_ros.settings import Settings, setting
 
 Metrics = dict[str, float]
+Adam = partial(torch.optim.Adam, fused=True)
 
 
 class RewardModel(Protocol):
     """Learned reward of transitions.
 
-    Its settings name in ``agent`` the agent it was published with, which learns unless another is
-    chosen.
+    Its settings name in ``run`` what a run with it sets unless told otherwise: the agent that it
+    was published with, how ends are valued.
     """
 
     needs_expert: bool
@@ -50,25 +52,26 @@ class RewardModel(Protocol):
 class RewardSettings(Settings):
     """Settings that all learned reward models share."""
 
+    learning_rate: float = setting(1e-3, 'step size of the reward model', low=0.0)
+    batch_size: int = setting(128, 'expert samples, and agent samples, per update', low=1)
+
     inputs: str = setting(
         'state_action', "what is seen of a transition: [s, a], [s, s'] or s", choices=INPUTS)
 
-    agent: ClassVar[str] = 'ppo'
+    run: ClassVar[Mapping[str, object]] = {'agent': 'ppo'}
 
 
 @dataclass(frozen=True)
 class DiscriminatorSettings(RewardSettings):
     """Settings that all discriminators share."""
 
-    learning_rate: float = setting(1e-3, 'Adam step size of the discriminator', low=0.0)
-    batch_size: int = setting(128, 'expert samples, and agent samples, per update', low=1)
-    epochs: int = setting(1, 'passes over the rollout in each iteration', low=1)
+    epochs: int = setting(1, "passes over the agent's transitions in each iteration", low=1)
     width: int = setting(512, 'hidden width of the discriminator', low=1)
     layers: int = setting(3, 'hidden layers of the discriminator', low=1)
 
 
 class LearnedReward(nn.Module):
-    """Base of reward models with networks: inputs, device and optimisers in ``state_dict``."""
+    """Base of reward models with networks: inputs, device and optimiser in ``state_dict``."""
 
     needs_expert, needs_log_prob = True, False
 
@@ -78,12 +81,10 @@ class LearnedReward(nn.Module):
         self.settings, self.generator = settings, generator
         self.input_size = input_size(settings.inputs, obs_size, action_size)
 
-    def finish(self, learning_rate: float, **adam: Any) -> None:
+    def finish(self, make_optimiser: Callable[..., torch.optim.Optimizer] = Adam) -> None:
         """Create the optimiser once the subclass has its parameters."""
         self.to(self.generator.device)
-        self.optimiser: torch.optim.Optimizer = torch.optim.Adam(
-            [p for p in self.parameters() if p.requires_grad], lr=learning_rate, fused=True,
-            **adam)
+        self.optimiser = make_optimiser(self.parameters(), lr=self.settings.learning_rate)
 
     def get_extra_state(self) -> dict[str, Any]:
         """Put the optimiser into ``state_dict``."""

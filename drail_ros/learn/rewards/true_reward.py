@@ -5,6 +5,7 @@ reward = r(s, a, s') as the simulator gives it; nothing is learned.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ from drail_ros.settings import Settings
 class TrueRewardSettings(Settings):
     """It has none."""
 
-    agent: ClassVar[str] = 'sac'
+    run: ClassVar[Mapping[str, object]] = {'agent': 'sac'}
 
 
 class TrueReward:

@@ -1,0 +1,46 @@
+"""DAC: discriminator-actor-critic (Kostrikov et al., ICLR 2019, arXiv:1809.02925).
+
+GAIL trained off-policy, against the whole replay memory, with a gradient penalty and an absorbing
+state after each end:
+
+    loss = ½ (BCE(D(x_E), 1) + BCE(D(x_π), 0)) + w E (‖∇_x l(x̂)‖ - 1)²,   w = 10
+    reward = -log(1 - D)
+
+The memory is sampled as it is, without importance weights (their section 4.1). Their agent is
+TD3; here it is any, SAC unless told otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from drail_ros.learn.rewards.gail_gp import GailGp, GailGpSettings
+from drail_ros.learn.rewards.logits import REWARD_FORMS
+from drail_ros.settings import setting
+
+
+@dataclass(frozen=True)
+class DacSettings(GailGpSettings):
+    """Settings of DAC."""
+
+    batch_size: int = setting(256, 'expert samples, and agent samples, per update', low=1)
+    penalty_weight: float = setting(10.0, 'weight w of the gradient penalty', low=0.0)
+    reward_form: str = setting('neg_log_one_minus_d', 'reward as a function of the logit',
+                               choices=REWARD_FORMS)
+
+    run: ClassVar[Mapping[str, object]] = {'agent': 'sac', 'terminations': 'absorbing'}
+
+
+class Dac(GailGp):
+    """GAIL with a gradient penalty, for agents that learn from memory."""
+
+    def loss(self, expert_is_high: Tensor, agent_is_low: Tensor) -> Tensor:
+        """Half the cross-entropy of both."""
+        return 0.5 * super().loss(expert_is_high, agent_is_low)
+
+
+PLUGIN = (Dac, DacSettings)
