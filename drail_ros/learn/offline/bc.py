@@ -1,79 +1,129 @@
 """Behavioural cloning: regress the expert's action (Pomerleau, 1989).
 
-    mse: E ‖π(s) - a‖²            nll: -E log N(a; π(s), σ²)
+    mse: E mean_d (π(s) - a)²         nll: -E log N(a; π(s), σ²)
 
-Observations are z-scored with the demonstrations' statistics.
+σ does not depend on s. In nll form it is learned, but kept above a floor: where π fits the actions
+exactly, the likelihood grows without bound as σ → 0. In mse form it has no part in the loss and is
+set after each pass to its most likely value, the root mean square residual, so that samples of
+the policy mean something. Observations are z-scored with the demonstrations' statistics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
+from torch import Tensor, nn
 
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.learn.actors import GaussianActor
 from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.offline.offline_learner import (
+    LearnerSettings,
+    decay_linearly,
+    shuffled_pass,
+)
 from drail_ros.learn.policy import Policy
-from drail_ros.settings import Settings, setting
+from drail_ros.settings import setting
+
+MIN_STD = 0.01
+"""Floor of σ, for actions in [-1, 1]: finer than demonstrations are repeated."""
 
 
 @dataclass(frozen=True)
-class BcSettings(Settings):
+class BcSettings(LearnerSettings):
     """Settings of behavioural cloning."""
 
     loss: str = setting('mse', 'what is minimised', choices=('mse', 'nll'))
     learning_rate: float = setting(2e-4, 'Adam step size', low=0.0)
-    batch_size: int = setting(128, 'transitions per update', low=1)
-    epochs: int = setting(50, 'passes over the demonstrations', low=1)
+    learning_rate_decay: bool = setting(False, 'let the step size fall linearly to 0')
     width: int = setting(256, 'hidden width', low=1)
     layers: int = setting(3, 'hidden layers', low=1)
 
 
-class Bc:
-    """Learns a policy from demonstrations; ``step`` runs one epoch."""
+class Bc(nn.Module):
+    """A Gaussian policy regressed on the demonstrations."""
 
     def __init__(self, demonstrations: Demonstrations, settings: BcSettings,
                  generator: torch.Generator) -> None:
+        super().__init__()
         self.settings, self.generator = settings, generator
-        device = generator.device
-        self._obs = torch.tensor(demonstrations.obs, device=device)
-        self._action = torch.tensor(demonstrations.action, device=device)
-        normaliser = RunningNormaliser(self._obs.shape[1])
-        actor = GaussianActor(self._obs.shape[1], self._action.shape[1], settings.width,
-                              settings.layers)
-        self.policy = Policy(normaliser, actor).to(device)
-        normaliser.update(self._obs)
-        self.optimiser = torch.optim.Adam(actor.parameters(), lr=settings.learning_rate,
+        self._obs = torch.tensor(demonstrations.obs, device=generator.device)
+        self._action = torch.tensor(demonstrations.action, device=generator.device)
+        self.policy = gaussian_policy(self._obs, self._action.shape[1], settings.width,
+                                      settings.layers)
+        self.epoch = 0
+        self.optimiser = torch.optim.Adam(self._actor.parameters(), lr=settings.learning_rate,
                                           fused=True)
 
-    @property
-    def epochs(self) -> int:
-        """Number of the last epoch."""
-        return self.settings.epochs
+    def get_extra_state(self) -> dict[str, Any]:
+        """Put the optimiser and the passes made into ``state_dict``."""
+        return {'epoch': self.epoch, 'optimiser': self.optimiser.state_dict()}
 
-    def learn(self, report: Callable[[int, dict[str, float]], None],
-              first_epoch: int = 0) -> None:
-        """Run the remaining epochs; ``report(epoch, metrics)`` after each."""
-        s = self.settings
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take the optimiser and the passes made out of ``state_dict``."""
+        self.epoch = state['epoch']
+        self.optimiser.load_state_dict(state['optimiser'])
+
+    def learn_epoch(self) -> dict[str, float]:
+        """Pass once over the demonstrations."""
+        s, count = self.settings, len(self._obs)
+        if s.learning_rate_decay:
+            decay_linearly(self.optimiser, s.learning_rate, self.epoch, s.epochs)
         obs = self.policy.normaliser(self._obs)
-        for epoch in range(first_epoch, s.epochs):
-            order = torch.randperm(len(obs), generator=self.generator, device=obs.device)
-            losses = [self._minibatch(obs[rows], self._action[rows])
-                      for rows in order.split(s.batch_size)]
-            report(epoch + 1, {'bc/loss': torch.stack(losses).mean().item()})
+        total, squares = obs.new_zeros(()), torch.zeros_like(self._action[0])
+        for rows in shuffled_pass(count, s.batch_size, self.generator):
+            loss, square = self._minibatch(obs[rows], self._action[rows])
+            total += loss * len(rows)
+            squares += square * len(rows)
+        self.epoch += 1
+        if s.loss == 'mse':
+            set_std(self._actor, (squares / count).sqrt())
+        return {'bc/loss': total.item() / count, 'bc/mse': squares.mean().item() / count,
+                'bc/std': self._actor.log_std.exp().mean().item()}
 
-    def _minibatch(self, obs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-        actor = self.policy.actor
-        if self.settings.loss == 'nll':
-            loss = -actor.log_prob(obs, action).mean()
-        else:
-            loss = (actor.mean(obs) - action).square().mean()
+    @property
+    def _actor(self) -> GaussianActor:
+        return cast(GaussianActor, self.policy.actor)
+
+    def _minibatch(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss, and the mean square residual of each action component ``[A]``."""
+        actor, likelihood = self._actor, self.settings.loss == 'nll'
+        mean = actor.mean(obs)
+        square = (mean - action).square().mean(dim=0)
+        loss = negative_log_likelihood(square, actor.log_std) if likelihood else square.mean()
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
-        return loss.detach()
+        if likelihood:
+            set_std(actor, actor.log_std.exp())
+        return loss.detach(), square.detach()
+
+
+def gaussian_policy(obs: Tensor, action_size: int, width: int, layers: int) -> Policy:
+    """Return an untrained Gaussian policy that z-scores by the statistics of ``obs [T, O]``."""
+    normaliser = RunningNormaliser(obs.shape[1])
+    policy = Policy(normaliser, GaussianActor(obs.shape[1], action_size, width, layers))
+    policy.to(obs.device)
+    normaliser.update(obs)
+    return policy
+
+
+def negative_log_likelihood(mean_square: Tensor, log_std: Tensor) -> Tensor:
+    """Of a Gaussian, averaged over samples: Σ_d (E z_d² / 2 + log σ_d + log √2π), z = error / σ.
+
+    ``mean_square [A]`` is the mean square residual E (π(s) - a)² of each component.
+    """
+    z_square = mean_square * torch.exp(-2 * log_std)
+    return (0.5 * z_square + log_std + 0.5 * math.log(2 * math.pi)).sum()
+
+
+@torch.no_grad()
+def set_std(actor: GaussianActor, std: Tensor) -> None:
+    """Set the standard deviation ``[A]``, not below the floor."""
+    actor.log_std.copy_(std.clamp(min=MIN_STD).log())
 
 
 PLUGIN = (Bc, BcSettings)
