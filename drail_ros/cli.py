@@ -111,13 +111,13 @@ def _flag(name: str) -> str:
 
 def _train(options: argparse.Namespace) -> int:
     from drail_ros import session
-    from drail_ros.learn.run_settings import AdversarialSettings, make_run_settings, task_of
+    from drail_ros.learn.run_settings import OnlineSettings, make_run_settings, task_of
     from drail_ros.sim.make import make_sim
     from drail_ros.view.progress import ProgressBar
     given = {k: v for k, v in vars(options).items() if k not in ('command', 'run')}
     run = make_run_settings(given, 'drail train')
     demonstrations = session.demonstrations_for(run, print)
-    bar = (ProgressBar(run.total_steps, 'step') if isinstance(run, AdversarialSettings)
+    bar = (ProgressBar(run.total_steps, 'step') if isinstance(run, OnlineSettings)
            else ProgressBar(int(settings.values(run)['learner.epochs']), 'epoch'))
     sim = make_sim(task_of(run), run.num_envs, run.noise)
     interrupted = _StopOnce()

@@ -21,15 +21,15 @@ from drail_ros.data.storage import load
 from drail_ros.deploy.export import export_onnx
 from drail_ros.deploy.policy import OnnxPolicy
 from drail_ros.errors import UserError
-from drail_ros.learn.compute import pick_device
 from drail_ros.learn.evaluate import EVALUATION_SEED, Evaluation, evaluate
-from drail_ros.learn.networks import global_seed
+from drail_ros.learn.offline_trainer import OfflineTrainer
 from drail_ros.learn.policy import load_policy
-from drail_ros.learn.run_folder import BEST_POLICY, POLICY, RunFolder
+from drail_ros.learn.run_folder import BEST_POLICY, POLICY
 from drail_ros.learn.run_settings import (
-    AdversarialSettings,
     OfflineSettings,
+    OnlineSettings,
     RunSettings,
+    needs_demonstrations,
     task_of,
 )
 from drail_ros.learn.trainer import Report, Trainer
@@ -40,7 +40,7 @@ from drail_ros.tasks.task import Task
 EXPORTED_POLICY = 'policy.onnx'
 EXPERTS = Path(__file__).parent / 'tasks' / 'experts'
 OnPolicy = Callable[[Path, int], None]
-"""Called with the exported file and the environment step it was learned at."""
+"""Called with the exported file and the step of the log at which it was learned."""
 
 
 def scripted_demonstrations_path(task: Task) -> Path:
@@ -78,15 +78,18 @@ def expert_of(task: Task) -> tuple[Expert, str]:
             f'policy {task.expert_policy}')
 
 
-def demonstrations_for(run: RunSettings, say: Callable[[str], None]) -> Demonstrations:
+def demonstrations_for(run: RunSettings,
+                       say: Callable[[str], None]) -> Demonstrations | None:
     """Load the run's demonstrations; with no ``demo_path``, the task's scripted ones.
 
-    Scripted demonstrations are collected once and kept.
+    Scripted demonstrations are collected once and kept. None where the algorithm needs none.
 
     Raises:
         UserError: the folder is missing, damaged or of another task.
 
     """
+    if not needs_demonstrations(run):
+        return None
     task = task_of(run)
     path = Path(run.demo_path) if run.demo_path else scripted_demonstrations_path(task)
     if not run.demo_path and not (path / 'dataset.json').exists():
@@ -101,7 +104,7 @@ def demonstrations_for(run: RunSettings, say: Callable[[str], None]) -> Demonstr
     return demonstrations.subset(run.transitions) if run.transitions else demonstrations
 
 
-def train(run: RunSettings, demonstrations: Demonstrations, sim: BatchSim, report: Report,
+def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim, report: Report,
           should_stop: Callable[[], bool] = lambda: False,
           on_policy: OnPolicy | None = None,
           save_asked: threading.Event | None = None) -> Path:
@@ -127,38 +130,16 @@ def train(run: RunSettings, demonstrations: Demonstrations, sim: BatchSim, repor
             export(Path(run.output_dir) / BEST_POLICY, step)
 
     if isinstance(run, OfflineSettings):
-        policy_file, step = _train_offline(run, demonstrations, sim, report)
+        assert demonstrations is not None
+        offline = OfflineTrainer(sim, demonstrations, run, report_and_export)
+        offline.run(should_stop, save_asked)
+        policy_file, step = saved_policy(Path(run.output_dir)), offline.epoch
     else:
-        assert isinstance(run, AdversarialSettings)
+        assert isinstance(run, OnlineSettings)
         trainer = Trainer(sim, demonstrations, run, report_and_export)
         trainer.run(should_stop, save_asked)
         policy_file, step = saved_policy(Path(run.output_dir)), trainer.step
     return export(policy_file, step)
-
-
-def _train_offline(run: OfflineSettings, demonstrations: Demonstrations, sim: BatchSim,
-                   report: Report) -> tuple[Path, int]:
-    folder = RunFolder(run, demonstrations.content_hash())
-    global_seed(run.seed)
-    generator = torch.Generator(pick_device(run.device)).manual_seed(run.seed)
-    make_learner, _ = plugins.load(plugins.OFFLINE, run.algorithm)
-    learner = make_learner(demonstrations, run.learner, generator)
-    folder.start_log(0)
-
-    def log(epoch: int, metrics: dict[str, float]) -> None:
-        folder.log(epoch, metrics)
-        report(epoch, metrics)
-
-    learner.learn(log)
-    result = evaluate(sim, learner.policy.act, run.evaluation_episodes,
-                      run.seed + EVALUATION_SEED)
-    folder.log(learner.epochs, {'evaluation/success_rate': result.success_rate})
-    folder.close()
-    path = folder.path / POLICY
-    learner.policy.save(path, {
-        'task': run.task, 'algorithm': run.algorithm, 'noise': run.noise, 'seed': run.seed,
-        'step': 0, 'demonstrations': demonstrations.content_hash()})
-    return path, 0
 
 
 def evaluate_policy(file: Path, *, episodes: int, noise: float, seed: int, num_envs: int = 32,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 import torch
 
-from drail_ros.learn.advantages import generalised_advantages
-from drail_ros.learn.agents.ppo import Ppo, PpoSettings, Rollout
 from drail_ros.learn.actors import GaussianActor
+from drail_ros.learn.advantages import generalised_advantages
+from drail_ros.learn.agents.agent import Rollout
+from drail_ros.learn.agents.ppo import Ppo, PpoSettings
+from drail_ros.learn.batch import Batch
 from drail_ros.learn.normalise import ReturnScaler, RunningNormaliser
+from drail_ros.learn.teacher import Teacher
 
 
 def column(*numbers: float) -> torch.Tensor:
@@ -15,10 +22,10 @@ def column(*numbers: float) -> torch.Tensor:
 
 
 def test_advantages_by_hand() -> None:
-    """Three steps, a termination after the second; γ = 0.9, λ = 0.5."""
-    terminated = torch.tensor([False, True, False])[:, None]
-    found = generalised_advantages(column(1, 2, 3), column(0.5, 0.25, 1), column(0.25, 9, 4),
-                                   terminated, terminated, 0.9, 0.5)
+    """Three steps, a termination worth 0 after the second; γ = 0.9, λ = 0.5."""
+    ended = torch.tensor([False, True, False])[:, None]
+    found = generalised_advantages(column(1, 2, 3), column(0.5, 0.25, 1), column(0.25, 0, 4),
+                                   ended, 0.9, 0.5)
     last = 3 + 0.9 * 4 - 1
     second = 2 - 0.25
     first = 1 + 0.9 * 0.25 - 0.5 + 0.45 * second
@@ -26,8 +33,8 @@ def test_advantages_by_hand() -> None:
 
 
 def test_a_time_limit_is_bootstrapped_and_cuts_the_trace() -> None:
-    no, ended = torch.zeros(2, 1, dtype=torch.bool), torch.tensor([[True], [False]])
-    found = generalised_advantages(column(1, 1), column(0, 0), column(2, 0), no, ended, 0.5, 1.0)
+    ended = torch.tensor([[True], [False]])
+    found = generalised_advantages(column(1, 1), column(0, 0), column(2, 0), ended, 0.5, 1.0)
     assert torch.allclose(found, column(1 + 0.5 * 2, 1))
 
 
@@ -43,11 +50,11 @@ def test_running_normaliser_equals_statistics_of_all_it_saw() -> None:
     assert normaliser(torch.full((1, 3), 1e9)).eq(10.0).all()
 
 
-def test_return_scaler_divides_by_the_std_of_discounted_returns() -> None:
+def test_return_scaler_is_one_over_the_std_of_discounted_returns() -> None:
     rewards, ended = torch.tensor([[1.0], [1.0], [1.0]]), torch.tensor([[False], [True], [False]])
-    scaled = ReturnScaler(1, 0.5)(rewards, ended)
+    factor = ReturnScaler(1, 0.5)(rewards, ended)
     returns = torch.tensor([1.0, 1.5, 1.0]).double()
-    assert torch.allclose(scaled, rewards / returns.std(unbiased=False).float(), rtol=1e-4)
+    assert factor == pytest.approx(1 / returns.std(unbiased=False).item(), rel=1e-4)
 
 
 def test_actor_is_the_gaussian_it_claims_to_be() -> None:
@@ -59,29 +66,72 @@ def test_actor_is_the_gaussian_it_claims_to_be() -> None:
     assert torch.allclose(actor.entropy(), expected.entropy().sum(1)[0])
 
 
+def make(settings: PpoSettings, obs_size: int = 2, num_envs: int = 2) -> Ppo:
+    torch.manual_seed(0)
+    return Ppo(RunningNormaliser(obs_size), 1, num_envs, settings,
+               torch.Generator().manual_seed(0))
+
+
+class Paid:
+    """A reward that is known: what the teacher of a test pays."""
+
+    needs_log_prob = False
+
+    def __init__(self, reward: Callable[[Batch], torch.Tensor]) -> None:
+        self.reward = reward
+
+
+def teacher(agent: Ppo, reward: Callable[[Batch], torch.Tensor], **changes: Any) -> Teacher:
+    nothing = Batch(torch.zeros(1, 2), torch.zeros(1, 1), torch.zeros(1, 2))
+    return Teacher(nothing, Paid(reward), agent._normaliser[0], agent.actor, **changes)
+
+
+def rollout(agent: Ppo, steps: int, num_envs: int, terminated: bool = False) -> Rollout:
+    obs = torch.zeros(steps, num_envs, 2)
+    action, log_prob = agent.act(obs.flatten(0, 1))
+    ended = torch.full((steps, num_envs), True)
+    return Rollout(obs, action.view(steps, num_envs, 1), obs, torch.zeros(steps, num_envs),
+                   log_prob.view(steps, num_envs), ended & terminated, ended)
+
+
 def test_annealed_exploration_ends_at_its_final_std() -> None:
-    settings = PpoSettings(initial_std=0.5, final_std=0.1, minibatches=1, epochs=1)
-    agent = Ppo(2, 1, settings, torch.Generator().manual_seed(0))
-    flags = torch.zeros(8, 2, dtype=torch.bool)
-    zeros = torch.zeros(8, 2)
+    agent = make(PpoSettings(initial_std=0.5, final_std=0.1, minibatches=1, epochs=1))
     for progress, std in ((0.0, 0.5), (0.5, 0.05 ** 0.5), (1.0, 0.1)):
-        agent.update(Rollout(torch.zeros(8, 2, 2), torch.randn(8, 2, 1), zeros, zeros, zeros,
-                             flags, flags), torch.randn(8, 2), progress)
+        agent.remember(rollout(agent, 8, 2))
+        agent.improve(teacher(agent, lambda batch: batch.action[:, 0]), progress)
         assert abs(agent.actor.log_std.exp().item() - std) < 1e-6
 
 
 def test_climbs_a_known_reward() -> None:
-    """Reward -‖a - target‖²: the mean action moves to the target."""
-    torch.manual_seed(0)
-    generator = torch.Generator().manual_seed(0)
+    """Reward -(a - target)²: the mean action moves to the target."""
     settings = PpoSettings(learning_rate=3e-3, width=32, minibatches=4, epochs=5)
-    agent, target = Ppo(2, 1, settings, generator), 0.6
-    obs = torch.zeros(64, 4, 2)
-    everything = torch.ones(64, 4, dtype=torch.bool)
+    agent, target = make(settings, num_envs=4), 0.6
+    pays = teacher(agent, lambda batch: -(batch.action[:, 0] - target).square())
     for _ in range(30):
-        action, log_prob = agent.act(obs.flatten(0, 1))
-        rollout = Rollout(obs, action.view(64, 4, 1), log_prob.view(64, 4), agent.value(obs),
-                          agent.value(obs), everything, everything)
-        agent.update(rollout, -(rollout.action[..., 0] - target).square(), progress=0.0)
-    assert abs(agent.actor.mean(obs[0, :1]).item() - target) < 0.1
+        agent.remember(rollout(agent, 64, 4, terminated=True))
+        agent.improve(pays, progress=0.0)
+    assert abs(agent.actor.mean(torch.zeros(1, 2)).item() - target) < 0.1
     assert agent.actor.log_std.exp().item() < 1.0
+
+
+@pytest.mark.parametrize(('terminations', 'terminated', 'value'), [
+    pytest.param('end', True, 0.0, id='nothing follows an end'),
+    pytest.param('absorbing', True, 4 * (2.0 * 0.5 + 0.25), id='an absorbing state for ever'),
+    pytest.param('ignore', False, 7.0, id='as after a time limit'),
+])
+def test_what_follows_an_end(terminations: str, terminated: bool, value: float,
+                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """γ = 0.75, every reward is 2, scaled by 0.5 and offset by 0.25; V is 7 everywhere."""
+    settings = PpoSettings(discount=0.75, trace=0.0)
+    agent = make(settings)
+    monkeypatch.setattr(ReturnScaler, 'forward', lambda self, rewards, ended: 0.5)
+    monkeypatch.setattr(agent, 'value', lambda obs: torch.full((len(obs),), 7.0))
+    seen: dict[str, torch.Tensor] = {}
+    monkeypatch.setattr(agent, 'update', lambda obs, rollout, value, next_value, rewards,
+                        progress: seen.update(next_value=next_value, rewards=rewards) or {})
+    agent.remember(rollout(agent, 3, 2, terminated))
+    pays = teacher(agent, lambda batch: torch.full((len(batch),), 2.0),
+                   terminations=terminations, offset=0.25)
+    agent.improve(pays, 0.0)
+    assert torch.allclose(seen['next_value'], torch.tensor(value))
+    assert torch.allclose(seen['rewards'], torch.tensor(1.25))

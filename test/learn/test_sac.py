@@ -1,0 +1,165 @@
+"""SAC's targets, densities and memory by hand; SAC climbs a reward it is given."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+import torch
+
+from drail_ros.learn.actors import SquashedGaussianActor
+from drail_ros.learn.agents.agent import Rollout
+from drail_ros.learn.agents.off_policy import Replay
+from drail_ros.learn.agents.sac import Sac, SacSettings
+from drail_ros.learn.batch import Batch
+from drail_ros.learn.networks import Ensemble, mlp, polyak
+from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.rewards.true_reward import TrueReward, TrueRewardSettings
+from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.terminations import absorbing, marked, with_absorbing
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def make(seed: int = 0, **changes: float) -> Sac:
+    torch.manual_seed(seed)
+    small = {'width': 32, 'random_steps': 64, 'batch_size': 64, 'learning_rate': 3e-3}
+    return Sac(RunningNormaliser(2), 1, 4, SacSettings(**{**small, **changes}), generator(seed))
+
+
+def batch_of(count: int, terminated: bool = False, seed: int = 0) -> Batch:
+    random = generator(seed)
+    return Batch(torch.randn(count, 2, generator=random),
+                 torch.rand(count, 1, generator=random) * 2 - 1,
+                 torch.randn(count, 2, generator=random), torch.full((count,), terminated),
+                 torch.randn(count, generator=random))
+
+
+def teacher(agent: Sac) -> Teacher:
+    model = TrueReward(2, 1, TrueRewardSettings(), generator())
+    return Teacher(batch_of(1), model, RunningNormaliser(2), agent.actor)
+
+
+def test_squashed_density_is_that_of_torch() -> None:
+    torch.manual_seed(0)
+    actor, obs = SquashedGaussianActor(4, 3, 8, 1), torch.randn(7, 4)
+    action, log_prob = actor.sample(obs, generator())
+    mean, log_std = actor.net(obs).chunk(2, dim=1)
+    expected = torch.distributions.TransformedDistribution(
+        torch.distributions.Normal(mean, log_std.exp()),
+        [torch.distributions.TanhTransform()]).log_prob(action).sum(1)
+    assert torch.allclose(log_prob, expected, atol=1e-4)
+    assert torch.allclose(actor.log_prob(obs, action), expected, atol=1e-3)
+    assert actor.log_prob(obs, torch.ones(7, 3)).isfinite().all()
+
+
+def test_ensemble_is_separate_networks() -> None:
+    torch.manual_seed(0)
+    ensemble, x = Ensemble(2, [3, 8, 8, 1]), torch.randn(5, 3)
+    for member in range(2):
+        net = mlp([3, 8, 8, 1], torch.nn.ReLU)
+        with torch.no_grad():
+            for layer, weight, bias in zip(net[::2], ensemble.weights, ensemble.biases):
+                layer.weight.copy_(weight[member].T)
+                layer.bias.copy_(bias[member, 0])
+        assert torch.allclose(net(x), ensemble(x)[member], atol=1e-6)
+
+
+def test_target_by_hand() -> None:
+    agent = make(discount=0.9)
+    with torch.no_grad():
+        for parameter in agent.target.parameters():
+            parameter.zero_()
+        agent.target.biases[-1].copy_(torch.tensor([3.0, 2.0]).view(2, 1, 1))
+    batch = batch_of(4)
+    batch.terminated[2] = True
+    state = agent.generator.get_state()
+    found = agent.target_value(batch, torch.arange(4.0), torch.tensor(-5.0))
+    agent.generator.set_state(state)
+    _, log_prob = agent.actor.sample(batch.next_obs, agent.generator)
+    expected = torch.arange(4.0) + 0.9 * (2.0 - 0.2 * log_prob)
+    expected[2] = 2.0 + 0.9 * -5.0
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_polyak_by_hand() -> None:
+    target, source = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    with torch.no_grad():
+        target.weight.fill_(1.0)
+        source.weight.fill_(5.0)
+    polyak(target, source, 0.25)
+    assert target.weight.item() == pytest.approx(0.25 * 5 + 0.75 * 1)
+
+
+def test_temperature_rises_while_the_entropy_is_too_low() -> None:
+    agent = make(learning_rate=0.1)
+    with torch.no_grad():
+        agent.actor.net[-1].bias[1] = -6.0  # log σ: far less entropy than -dim(a) = -1
+    agent.update(batch_of(64), torch.zeros(64), torch.zeros(()))
+    assert agent.log_alpha.item() == pytest.approx(math.log(0.2) + 0.1, abs=1e-3)
+
+
+def test_memory_keeps_the_latest() -> None:
+    replay = Replay(5)
+    for start in (0, 3, 6):
+        rows = torch.arange(start, start + 3, dtype=torch.float32)
+        replay.add(Batch(rows[:, None], rows[:, None], rows[:, None], reward=rows))
+    assert len(replay) == 5 and replay.added == 9
+    drawn = replay.sample(200, generator())
+    assert set(drawn.reward.tolist()) == {4.0, 5.0, 6.0, 7.0, 8.0}
+    assert torch.equal(drawn.obs[:, 0], drawn.reward)
+
+
+def test_only_new_steps_are_paid_for_with_updates() -> None:
+    agent = make(updates_per_step=0.75, random_steps=8)
+    rollouts = [Rollout(*(torch.zeros(2, 4, size) for size in (2, 1, 2)), torch.zeros(2, 4),
+                        torch.zeros(2, 4), *torch.zeros(2, 2, 4, dtype=torch.bool))
+                for _ in range(3)]
+    drawn = []
+    for rollout in rollouts:
+        agent.remember(rollout)
+        drawn.append(len(agent.experience()))
+    assert drawn == [0, 6 * 64, 6 * 64]
+    first, _ = make(random_steps=8).act(torch.zeros(1000, 2))
+    assert first.abs().max() <= 1 and abs(first.std().item() - 3 ** -0.5) < 0.05
+
+
+def test_continues_exactly_from_its_state() -> None:
+    agent, twin = make(), make(seed=1)
+    filled = batch_of(512)
+    agent.replay.add(filled)
+    agent.learn(agent.replay.sample(128, agent.generator), teacher(agent))
+    twin.load_state_dict(copy.deepcopy(agent.state_dict()))
+    twin.generator.set_state(agent.generator.get_state())
+    for each in (agent, twin):
+        each.replay.add(batch_of(32, seed=2))
+        each.learn(each.replay.sample(128, each.generator), teacher(each))
+    for ours, theirs in zip(agent.parameters(), twin.parameters()):
+        assert torch.equal(ours, theirs)
+
+
+def test_climbs_a_known_reward() -> None:
+    """One-step episodes paid -(a - target)²: the mean action moves to the target."""
+    agent, target = make(initial_temperature=0.01, learn_temperature=False), 0.6
+    batch = batch_of(4096, terminated=True)
+    batch.reward.copy_(-(batch.action[:, 0] - target).square())
+    agent.replay.add(batch)
+    for _ in range(12):
+        agent.learn(agent.replay.sample(64 * 50, agent.generator), teacher(agent))
+    assert (agent.actor.mean_action(batch.obs[:100]) - target).abs().mean() < 0.1
+
+
+def test_absorbing_states_are_marked_and_appended() -> None:
+    batch = batch_of(3)
+    batch.terminated[1] = True
+    seen = with_absorbing(marked(batch))
+    assert seen.obs.shape == (4, 3) and len(seen) == 4
+    assert torch.equal(seen.obs[:3, :2], batch.obs) and not seen.obs[:3, 2].any()
+    state = torch.tensor([0.0, 0.0, 1.0])
+    assert torch.equal(seen.next_obs[1], state) and torch.equal(seen.obs[3], state)
+    assert torch.equal(seen.next_obs[0, :2], batch.next_obs[0])
+    step = absorbing(2, 1, 1, torch.device('cpu'))
+    assert torch.equal(step.obs, step.next_obs) and not step.action.any()
