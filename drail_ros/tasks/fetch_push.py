@@ -242,6 +242,11 @@ PLUGIN = Task(
         'drail ppo': {'reward.epochs': 4},
         'gail ppo': {'reward.learning_rate': 8e-6, 'reward.epochs': 4},
         'gail_gp ppo': {'reward.learning_rate': 8e-6, 'reward.epochs': 4},
+        'bc': {'learner.learning_rate': 1e-3, 'learner.learning_rate_decay': True,
+               'learner.epochs': 100},
+        'dbc': {'learner.learning_rate': 1e-3, 'learner.learning_rate_decay': True},
+        'bc published': {'learner.learning_rate': 2e-4, 'learner.learning_rate_decay': False,
+                         'learner.epochs': 50},
         'ppo published': {
             'total_steps': 5_000_000, 'rollout_steps': 128, 'learner.minibatches': 32,
             'learner.learning_rate': 1e-4, 'learner.entropy_weight': 1e-3,
