@@ -109,6 +109,21 @@ class OffPolicyAgent(nn.Module):
         loss.backward(inputs=own)
         optimiser.step()
 
+    def descend_together(self, losses: dict[str, Tensor]) -> None:
+        """Take a step of several optimisers, all with gradients at the same point."""
+        for name, loss in losses.items():
+            own = self.optimisers[name].param_groups[0]['params']
+            for parameter, gradient in zip(own, torch.autograd.grad(loss, own,
+                                                                    retain_graph=True)):
+                parameter.grad = gradient
+        for name in losses:
+            self.optimisers[name].step()
+
+    def draw(self, batch: Batch, count: int) -> Batch:
+        """Draw rows uniformly, with replacement."""
+        return batch[torch.randint(len(batch), (count,), generator=self.generator,
+                                   device=self.generator.device)]
+
     def get_extra_state(self) -> dict[str, Any]:
         """Put optimisers and memory into ``state_dict``."""
         return {'optimisers': {k: v.state_dict() for k, v in self.optimisers.items()},

@@ -1,0 +1,111 @@
+"""IQ-Learn: inverse soft-Q learning (Garg et al., NeurIPS 2021, arXiv:2106.12142).
+
+The soft Q-function is itself reward and value: r(s, a) = Q(s, a) - γ V(s'), with
+V(s) = E_{a~π} [Q(s, a) - α log π(a|s)], so that learning Q from the expert is all there is:
+
+    max_Q  E_E [φ(r)] - (1 - γ) E_{ρ0} [V(s0)],   φ(r) = r - r² / (4 c)       (eq. 10, χ²)
+    max_π  E [Q(s, a) - α log π(a|s)]                                         as SAC
+
+For the transitions of any policy E [V(s) - γ V(s')] = (1 - γ) E_{ρ0} [V(s0)] (their telescopic
+identity): the second term is estimated on expert and agent transitions (``value``, published for
+learning online), on expert ones (``value_expert``) or at the expert's states as if each were the
+first (``first``, published for learning offline). The square is taken on expert and agent
+transitions, or on the expert's alone. V(s') comes from a slowly moving copy of the critics, V from
+the lower of two.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
+from drail_ros.learn.batch import Batch, joined
+from drail_ros.learn.networks import Ensemble, polyak
+from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.teacher import Teacher
+from drail_ros.settings import setting
+
+VALUE_TERMS = ('value', 'value_expert', 'first')
+
+
+@dataclass(frozen=True)
+class IqLearnSettings(OffPolicySettings):
+    """Settings of IQ-Learn."""
+
+    actor_learning_rate: float = setting(3e-5, 'Adam step size of the actor', low=0.0)
+    temperature: float = setting(0.01, 'weight α of the entropy', low=0.0)
+    value_term: str = setting('value', 'where the value of the start is estimated',
+                              choices=VALUE_TERMS)
+    regularise_agent: bool = setting(True, "square the agent's rewards too, not only the expert's")
+    regularisation: float = setting(0.5, 'c of the χ² divergence', low=1e-6)
+    target_share: float = setting(0.005, 'share of the critic in its target at each update',
+                                  low=0.0, high=1.0)
+
+
+def iq_loss(expert_reward: Tensor, start_value: Tensor, squared_rewards: Tensor,
+            regularisation: float) -> Tensor:
+    """Return -(E_E [r] - E [r²] / (4 c)) + (1 - γ) E_{ρ0} [V], each over its last axis."""
+    penalty = squared_rewards.square().mean(dim=-1) / (4 * regularisation)
+    return start_value.mean(dim=-1) - expert_reward.mean(dim=-1) + penalty
+
+
+class IqLearn(OffPolicyAgent):
+    """Twin soft critics learned from demonstrations; squashed Gaussian actor."""
+
+    settings: IqLearnSettings
+
+    def __init__(self, normaliser: RunningNormaliser, action_size: int, num_envs: int,
+                 settings: IqLearnSettings, generator: torch.Generator) -> None:
+        super().__init__(normaliser, action_size, settings, generator)
+        sizes = [self.obs_size + action_size] + [settings.width] * settings.layers + [1]
+        self.critic = Ensemble(2, sizes)
+        self.target = copy.deepcopy(self.critic).requires_grad_(False)
+        self.to(generator.device)
+        self.optimise('actor', list(self.actor.parameters()), settings.actor_learning_rate)
+        self.optimise('critic', list(self.critic.parameters()), settings.learning_rate)
+
+    def learn(self, drawn: Batch, teacher: Teacher) -> dict[str, float]:
+        """Update on the rows and as many of the expert's."""
+        s = self.settings
+        seen, expert = teacher.normalised(drawn), teacher.expert()
+        totals = torch.zeros(4, device=drawn.obs.device)
+        for batch in seen.split(s.batch_size):
+            totals += self._update(self.draw(expert, len(batch)), batch)
+        loss, paid_expert, paid_agent, entropy = (totals * s.batch_size / len(drawn)).tolist()
+        return {'policy/critic_loss': loss, 'reward/expert': paid_expert,
+                'reward/mean': paid_agent, 'policy/entropy': entropy}
+
+    def _update(self, expert: Batch, agent: Batch) -> Tensor:
+        s, both = self.settings, joined(expert, agent)
+        count = len(expert)
+        with torch.no_grad():
+            following = self._value(self.target, both.next_obs).masked_fill(both.terminated, 0.0)
+        q = self.critic(torch.cat([both.obs, both.action], dim=1)).squeeze(-1)
+        rewards = q - s.discount * following
+        value = self._value(self.critic, both.obs)
+        gap = value - s.discount * following
+        start = {'value': gap, 'value_expert': gap[:count],
+                 'first': (1 - s.discount) * value[:count]}[s.value_term]
+        squared = rewards if s.regularise_agent else rewards[:, :count]
+        loss = iq_loss(rewards[:, :count], start, squared, s.regularisation).sum()
+        self.descend('critic', loss)
+        action, log_prob = self.actor.sample(both.obs, self.generator)
+        best = self.critic(torch.cat([both.obs, action], dim=1)).squeeze(-1).amin(dim=0)
+        self.descend('actor', (s.temperature * log_prob - best).mean())
+        polyak(self.target, self.critic, s.target_share)
+        return torch.stack([loss, rewards[:, :count].mean(), rewards[:, count:].mean(),
+                            -log_prob.mean()]).detach()
+
+    def _value(self, critic: Ensemble, obs: Tensor) -> Tensor:
+        """V(s) ``[B]``; gradients for the critic only."""
+        with torch.no_grad():
+            action, log_prob = self.actor.sample(obs, self.generator)
+        q = critic(torch.cat([obs, action], dim=1)).squeeze(-1).amin(dim=0)
+        return q - self.settings.temperature * log_prob
+
+
+PLUGIN = (IqLearn, IqLearnSettings)

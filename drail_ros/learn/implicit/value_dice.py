@@ -1,0 +1,115 @@
+"""ValueDICE: imitation by distribution matching (Kostrikov et al., ICLR 2020, arXiv:1912.05032).
+
+The Donsker-Varadhan form of -KL(d_π ‖ d_E), with the log-ratio written as ν minus its Bellman
+backup, needs no samples of d_π (their eq. 12):
+
+    max_π min_ν  log E_E [exp(ν(s, a) - γ ν(s', a'))] - (1 - γ) E_{s0} [ν(s0, a0)],  a0, a' ~ π
+
+Replay data mixed in with weight m keeps ν in bounds between demonstrations (eq. 15): the log term
+is then of the mixture, the linear term gains m E_R [ν(s, a) - γ ν(s', a')]. Every expert state
+counts as a first one (their section 5). ν is kept smooth by a gradient penalty on interpolates,
+the actor by one on weights that are not orthogonal. The logarithm of a minibatch mean is biased;
+as published, that is accepted. ν after an end is 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
+from drail_ros.learn.batch import Batch
+from drail_ros.learn.networks import mlp
+from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
+from drail_ros.learn.teacher import Teacher
+from drail_ros.settings import setting
+
+
+@dataclass(frozen=True)
+class ValueDiceSettings(OffPolicySettings):
+    """Settings of ValueDICE."""
+
+    learning_rate: float = setting(1e-3, 'Adam step size of ν', low=0.0)
+    actor_learning_rate: float = setting(1e-5, 'Adam step size of the actor', low=0.0)
+    replay_weight: float = setting(0.1, 'weight m of the replay in the mixture', low=0.0,
+                                   high=0.999)
+    penalty_weight: float = setting(10.0, 'weight of the gradient penalty on ν', low=0.0)
+    orthogonal_weight: float = setting(1e-4, 'weight of the orthogonality of the actor', low=0.0)
+
+
+def dice_objective(expert: Tensor, replay: Tensor, start: Tensor, replay_weight: float,
+                   discount: float) -> Tensor:
+    """J of differences ν - γν' on expert and replay rows ``[B]`` and values ν(s0, a0) ``[B]``."""
+    log_mean = torch.logsumexp(expert, 0) - math.log(len(expert))
+    linear = (1 - discount) * start.mean()
+    if replay_weight > 0:
+        log_replay = torch.logsumexp(replay, 0) - math.log(len(replay))
+        log_mean = torch.logaddexp(log_mean + math.log(1 - replay_weight),
+                                   log_replay + math.log(replay_weight))
+        linear = (1 - replay_weight) * linear + replay_weight * replay.mean()
+    return log_mean - linear
+
+
+def orthogonal_penalty(net: nn.Module) -> Tensor:
+    """Sum over layers of the squared inner products of different units' weights."""
+    total = torch.zeros(())
+    for weight in (p for p in net.parameters() if p.dim() == 2):
+        product = weight @ weight.T
+        total = total.to(weight.device) + (product - product.diag().diag()).square().sum()
+    return total
+
+
+class ValueDice(OffPolicyAgent):
+    """ν network and squashed Gaussian actor in a saddle point."""
+
+    settings: ValueDiceSettings
+
+    def __init__(self, normaliser: RunningNormaliser, action_size: int, num_envs: int,
+                 settings: ValueDiceSettings, generator: torch.Generator) -> None:
+        super().__init__(normaliser, action_size, settings, generator)
+        sizes = [self.obs_size + action_size] + [settings.width] * settings.layers + [1]
+        self.nu = mlp(sizes, nn.ReLU)
+        self.to(generator.device)
+        self.optimise('actor', list(self.actor.parameters()), settings.actor_learning_rate)
+        self.optimise('nu', list(self.nu.parameters()), settings.learning_rate)
+
+    def learn(self, drawn: Batch, teacher: Teacher) -> dict[str, float]:
+        """Update on the rows and as many of the expert's."""
+        s = self.settings
+        seen, expert = teacher.normalised(drawn), teacher.expert()
+        totals = torch.zeros(3, device=drawn.obs.device)
+        for batch in seen.split(s.batch_size):
+            totals += self._update(self.draw(expert, len(batch)), batch)
+        objective, penalty, entropy = (totals * s.batch_size / len(drawn)).tolist()
+        return {'policy/objective': objective, 'policy/penalty': penalty,
+                'policy/entropy': entropy}
+
+    def _update(self, expert: Batch, replay: Batch) -> Tensor:
+        s = self.settings
+        first_action, log_prob = self.actor.sample(expert.obs, self.generator)
+        objective = dice_objective(
+            self._difference(expert), self._difference(replay),
+            self._nu(expert.obs, first_action), s.replay_weight, s.discount)
+        penalty = s.penalty_weight * gradient_penalty(
+            lambda x: self.nu(x).squeeze(1), torch.cat([expert.obs, expert.action], 1),
+            torch.cat([replay.obs, replay.action], 1), self.generator)
+        uneven = s.orthogonal_weight * orthogonal_penalty(self.actor)
+        # Both gradients are taken at the same point before either side moves.
+        self.descend_together({'nu': objective + penalty, 'actor': uneven - objective})
+        return torch.stack([objective, penalty, -log_prob.mean()]).detach()
+
+    def _difference(self, batch: Batch) -> Tensor:
+        """ν(s, a) - γ ν(s', a'), ``[B]``."""
+        action, _ = self.actor.sample(batch.next_obs, self.generator)
+        following = self._nu(batch.next_obs, action).masked_fill(batch.terminated, 0.0)
+        return self._nu(batch.obs, batch.action) - self.settings.discount * following
+
+    def _nu(self, obs: Tensor, action: Tensor) -> Tensor:
+        return self.nu(torch.cat([obs, action], dim=1)).squeeze(1)
+
+
+PLUGIN = (ValueDice, ValueDiceSettings)

@@ -1,0 +1,79 @@
+"""PointReach: a point in the plane moves to a goal; the simplest task with success.
+
+Every method learns it in seconds: to try one, to compare them, to test them. The point goes
+0.1 m a step at most along each axis; start and goal are drawn from a square of ±1 m; to be within
+0.1 m of the goal is success and ends the episode.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from drail_ros.tasks.task import Array, Field, Reading, Task
+
+HALF_WIDTH_M = 1.0
+STEP_M = 0.1
+SUCCESS_DISTANCE_M = 0.1
+RATE_HZ = 10.0
+
+_POSITION, _GOAL = slice(0, 2), slice(2, 4)
+
+
+class Point:
+    """Readings: position and goal."""
+
+    def reset(self, rng: np.random.Generator) -> Array:
+        """Draw start and goal."""
+        return rng.uniform(-HALF_WIDTH_M, HALF_WIDTH_M, 4)
+
+    def step(self, readings: Array, actions: Array) -> Array:
+        """Move by the action."""
+        moved = readings.copy()
+        moved[:, _POSITION] += STEP_M * actions
+        return moved
+
+
+def distance_m(readings: Array) -> Array:
+    """Distance ``[N]`` from the goal."""
+    return np.linalg.norm(readings[:, _POSITION] - readings[:, _GOAL], axis=1)
+
+
+def observe(readings: Array) -> Array:
+    """Readings ``[N, 4]`` → observations ``[N, 4]`` float32."""
+    return readings.astype(np.float32)
+
+
+def scripted_expert(obs: Array, rng: np.random.Generator) -> Array:
+    """Observations ``[N, 4]`` → actions ``[N, 2]``: straight on, slower near the goal."""
+    offset = obs[:, _GOAL] - obs[:, _POSITION]
+    return np.clip(offset / (4 * STEP_M), -1, 1).astype(np.float32)
+
+
+PLUGIN = Task(
+    name='point_reach',
+    summary='A point in the plane moves to a goal; a toy that every method learns in seconds.',
+    observation=(Field('position', 2, 'm', help='of the point'),
+                 Field('goal', 2, 'm', help='position to reach')),
+    command_fields=(Field('velocity', 2, 'm/s', low=-STEP_M * RATE_HZ, high=STEP_M * RATE_HZ),),
+    rate_hz=RATE_HZ,
+    horizon=50,
+    success_help=f'within {SUCCESS_DISTANCE_M} m of the goal; ends the episode',
+    readings=(Reading('position', 2, 'm', 'position', 'std_msgs/msg/Float32', 'data'),
+              Reading('goal', 2, 'm', 'goal', 'std_msgs/msg/Float32', 'data')),
+    observe=observe,
+    succeeded=lambda readings: distance_m(readings) < SUCCESS_DISTANCE_M,
+    reward=lambda before, action, after: -distance_m(after),
+    demonstrations=50,
+    expert=scripted_expert,
+    dynamics=Point(),
+    training={
+        '*': {'evaluation_episodes': 100, 'fast_matmul': False},
+        'ppo': {'total_steps': 60_000, 'num_envs': 16, 'rollout_steps': 64,
+                'learner.width': 64, 'learner.minibatches': 8, 'learner.learning_rate': 1e-3,
+                'learner.entropy_weight': 0.0, 'learner.initial_std': 0.5,
+                'learner.final_std': 0.1, 'evaluate_every': 8192, 'checkpoint_every': 8192},
+        'sac': {'total_steps': 6_000, 'learner.width': 64, 'learner.batch_size': 128,
+                'learner.learning_rate': 1e-3, 'learner.random_steps': 500,
+                'evaluate_every': 1000, 'checkpoint_every': 2000},
+    },
+)
