@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ from drail_ros.deploy.policy import OnnxPolicy
 from drail_ros.errors import UserError
 from drail_ros.learn.evaluate import EVALUATION_SEED, Evaluation, evaluate
 from drail_ros.learn.offline_trainer import OfflineTrainer
-from drail_ros.learn.policy import load_policy
+from drail_ros.learn.policy import Policy, load_policy
 from drail_ros.learn.run_folder import BEST_POLICY, POLICY
 from drail_ros.learn.run_settings import (
     OfflineSettings,
@@ -74,8 +75,8 @@ def expert_of(task: Task) -> tuple[Expert, str]:
                         do='give a folder of demonstrations instead')
     policy = OnnxPolicy(EXPERTS / task.expert_policy)
     policy.check(task)
-    return (lambda obs, rng: task.action_from_command(policy.command(obs)),
-            f'policy {task.expert_policy}')
+    act = policy.controller(1, task)
+    return lambda obs, rng: act(obs), f'policy {task.expert_policy}'
 
 
 def demonstrations_for(run: RunSettings,
@@ -155,9 +156,15 @@ def evaluate_policy(file: Path, *, episodes: int, noise: float, seed: int, num_e
         return _evaluate_onnx(file, episodes, noise, seed, num_envs, sampled)
     policy, info = load_policy(file)
     task = plugins.load(plugins.TASKS, str(info['task']))
-    sampler = torch.Generator().manual_seed(seed) if sampled else None
-    return _evaluate(task, lambda obs: policy.act(obs, sampler), episodes,
-                     noise or float(str(info['noise'])), seed, num_envs), info
+    act = policy.controller(num_envs)
+    if sampled:
+        if not isinstance(policy, Policy):
+            raise UserError('a policy that plans has no samples beside its plans', found=file,
+                            do='evaluate it without sampling')
+        sampler = torch.Generator().manual_seed(seed)
+        act = partial(policy.act, generator=sampler)
+    return _evaluate(task, act, episodes, noise or float(str(info['noise'])), seed,
+                     num_envs), info
 
 
 def _evaluate_onnx(file: Path, episodes: int, noise: float, seed: int, num_envs: int,
@@ -167,7 +174,7 @@ def _evaluate_onnx(file: Path, episodes: int, noise: float, seed: int, num_envs:
                         do='evaluate the run folder instead')
     policy = OnnxPolicy(file)
     task = plugins.load(plugins.TASKS, str(policy.metadata['task']))
-    return _evaluate(task, lambda obs: task.action_from_command(policy.command(obs)), episodes,
+    return _evaluate(task, policy.controller(num_envs, task), episodes,
                      noise or task.default_noise, seed, num_envs), policy.metadata
 
 

@@ -1,15 +1,17 @@
-"""torch → ONNX: one file that is the whole policy.
+"""From a torch policy to one ONNX file, with normalisation, sampling, limits and scaling in it.
 
-The graph maps ``observation [batch, O]`` in the task's units to ``command [batch, A]`` in the
-command fields' units: normalisation, network, limits and scaling are inside, and so are the
-weights. The metadata say what the numbers mean, so that a server can refuse a robot they do not
-fit. The graph is built node by node: it has seven kinds of nodes, and nothing in it depends on
-the release of torch that trained it.
+Observations come in the task's units, commands leave in the command fields' units. Nothing of
+drail_ros is needed to use the file; its metadata say what goes in and out. A policy that plans
+takes its latest observations and the noise to plan from, and gives a chunk of commands.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +19,23 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
-from torch import nn
+from onnx import helper
+from torch import Tensor, nn
 
 from drail_ros import __version__
 from drail_ros.deploy.metadata import FORMAT, VERSION, layout_of
 from drail_ros.errors import UserError
 from drail_ros.files import write_whole
-from drail_ros.learn.normalise import CLIP
-from drail_ros.learn.policy import Policy
+from drail_ros.learn.policy import SavedPolicy
 from drail_ros.tasks.task import Array, Task
 
 LARGEST_DIFFERENCE = 1e-4
 """Of a command from torch's, as a share of the command's range."""
-_OPSET = 17
-_IR_VERSION = 8
-"""Readable by every onnxruntime since 1.14."""
+_OPSET = 18
 _CHECKED = 2048
 
 
-def export_onnx(policy: Policy, task: Task, path: Path, info: dict[str, Any]) -> float:
+def export_onnx(policy: SavedPolicy, task: Task, path: Path, info: dict[str, Any]) -> float:
     """Write the policy and return the largest |torch - onnxruntime| measured, in command units.
 
     ``info`` (algorithm, seed, step, demonstrations' hash, …) goes into the metadata.
@@ -46,21 +45,24 @@ def export_onnx(policy: Policy, task: Task, path: Path, info: dict[str, Any]) ->
             else than torch, or the file cannot be written.
 
     """
-    sizes = len(policy.normaliser.mean), len(policy.actor.log_std)
+    shape = policy.actor.shape()
+    sizes = shape['obs_size'], shape['action_size']
     if sizes != (task.observation_size, task.action_size):
         raise UserError(f'the policy does not fit task {task.name!r}',
                         found=f'{sizes[0]} observations, {sizes[1]} actions',
                         expected=f'{task.observation_size} and {task.action_size}')
-    model = _build(policy, task)
-    difference = _measure(model.SerializeToString(), policy, task)
+    commands = _Commands(policy, task).cpu().eval()
+    model = _trace(commands)
+    difference = _measure(model.SerializeToString(), commands)
     low, high = task.command_limits()
     if not difference <= LARGEST_DIFFERENCE * float((high - low).max()):
         raise UserError('the exported policy computes something else than torch',
                         found=f'commands differ by up to {difference:g}',
                         expected=f'at most {LARGEST_DIFFERENCE * float((high - low).max()):g}',
                         do='check that the policy is finite; keep the run folder and report it')
+    plan = policy.plan_shape
     metadata = {**info, **layout_of(task), 'format': FORMAT, 'version': VERSION,
-                'largest_difference': difference,
+                'plan': vars(plan) if plan else None, 'largest_difference': difference,
                 'versions': {'drail_ros': __version__, 'torch': torch.__version__,
                              'onnx': onnx.__version__, 'onnxruntime': onnxruntime.__version__}}
     helper.set_model_props(model, {name: json.dumps(value) for name, value in metadata.items()})
@@ -68,67 +70,69 @@ def export_onnx(policy: Policy, task: Task, path: Path, info: dict[str, Any]) ->
     return difference
 
 
-class _Graph:
-    """Nodes in a row: each takes the output of the one before."""
+class _Commands(nn.Module):
+    """The policy, its actions scaled to commands."""
 
-    def __init__(self, first: str) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self._last = first
+    low: Tensor
+    span: Tensor
 
-    def add(self, kind: str, *constants: Array, output: str = '', **attributes: Any) -> None:
-        names = []
-        for value in constants:
-            names.append(f'constant_{len(self.constants)}')
-            self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), names[-1]))
-        output = output or f'{kind.lower()}_{len(self.nodes)}'
-        self.nodes.append(helper.make_node(kind, [self._last, *names], [output], **attributes))
-        self._last = output
+    def __init__(self, policy: SavedPolicy, task: Task) -> None:
+        super().__init__()
+        self.policy = policy
+        low, high = task.command_limits()
+        self.register_buffer('low', torch.tensor(low, dtype=torch.float32))
+        self.register_buffer('span', torch.tensor(high - low, dtype=torch.float32))
 
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Observation, and noise where the policy plans → command."""
+        action = self.policy(*inputs)
+        return self.low + (action.clamp(-1.0, 1.0) + 1.0) * 0.5 * self.span
 
-def _build(policy: Policy, task: Task) -> onnx.ModelProto:
-    graph = _Graph('observation')
-    normaliser = policy.normaliser
-    # In double precision, as in training: z-scores of nearly constant fields need it.
-    graph.add('Cast', to=TensorProto.DOUBLE)
-    graph.add('Sub', normaliser.mean.cpu().numpy())
-    graph.add('Mul', normaliser.scale.cpu().numpy())
-    graph.add('Cast', to=TensorProto.FLOAT)
-    graph.add('Clip', *_bounds(CLIP))
-    for layer in policy.actor.mean:
-        if isinstance(layer, nn.Linear):
-            graph.add('Gemm', layer.weight.detach().cpu().numpy(),
-                      layer.bias.detach().cpu().numpy(), transB=1)
-        else:
-            graph.add(type(layer).__name__)
-    low, high = task.command_limits()
-    graph.add('Clip', *_bounds(1.0))
-    graph.add('Mul', ((high - low) / 2).astype(np.float32))
-    graph.add('Add', ((high + low) / 2).astype(np.float32), output='command')
-    return helper.make_model(
-        helper.make_graph(
-            graph.nodes, task.name, [_port('observation', task.observation_size)],
-            [_port('command', task.action_size)], graph.constants),
-        opset_imports=[helper.make_opsetid('', _OPSET)], ir_version=_IR_VERSION,
-        producer_name='drail_ros', producer_version=__version__)
+    def inputs(self, count: int) -> dict[str, Array]:
+        """Return typical, wide and extreme observations, and noise, for ``count`` rows."""
+        statistics, plan = self.policy.normaliser, self.policy.plan_shape
+        mean, std = statistics.mean.numpy(), 1.0 / statistics.scale.numpy()
+        rng = np.random.default_rng(0)
+        shape = (count, plan.history, len(mean)) if plan else (count, len(mean))
+        spread = rng.choice([0.5, 2.0, 20.0], size=(count,) + (1,) * (len(shape) - 1))
+        obs = (mean + spread * std * rng.normal(size=shape)).astype(np.float32)
+        if plan is None:
+            return {'observation': obs}
+        return {'observation': obs,
+                'noise': rng.standard_normal((count, *plan.noise), np.float32)}
 
 
-def _bounds(limit: float) -> tuple[Array, Array]:
-    return np.array(-limit, np.float32), np.array(limit, np.float32)
+def _trace(commands: _Commands) -> onnx.ModelProto:
+    inputs = commands.inputs(3)
+    rows = torch.export.Dim('batch')
+    with _quiet():
+        program = torch.onnx.export(
+            commands, tuple(map(torch.from_numpy, inputs.values())), dynamo=True,
+            input_names=list(inputs), output_names=['command'], opset_version=_OPSET,
+            dynamic_shapes=(tuple({0: rows} for _ in inputs),), verbose=False)
+    assert program is not None
+    return program.model_proto
 
 
-def _port(name: str, size: int) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ['batch', size])
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch's exporter warns of its own use of torch, and of packages that are not needed."""
+    log = logging.getLogger('torch.onnx')
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        log.setLevel(level)
 
 
-def _measure(content: bytes, policy: Policy, task: Task) -> float:
-    """Largest difference over typical, wide and extreme observations."""
-    statistics = policy.normaliser
-    mean, std = statistics.mean.cpu().numpy(), 1.0 / statistics.scale.cpu().numpy()
-    rng = np.random.default_rng(0)
-    spread = rng.choice([0.5, 2.0, 20.0], size=(_CHECKED, 1))
-    obs = (mean + spread * std * rng.normal(size=(_CHECKED, len(mean)))).astype(np.float32)
+@torch.no_grad()
+def _measure(content: bytes, commands: _Commands) -> float:
+    """Largest difference from torch."""
+    inputs = commands.inputs(_CHECKED)
     session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
-    command = session.run(None, {'observation': obs})[0]
-    expected = task.command_from_action(policy.act(obs))
-    return float(np.abs(command - expected).max())
+    found = session.run(None, inputs)[0]
+    expected = commands(*map(torch.from_numpy, inputs.values())).numpy()
+    return float(np.abs(found - expected).max())

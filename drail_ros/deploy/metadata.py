@@ -8,7 +8,7 @@ from typing import Any
 from drail_ros.tasks.task import Field, Task
 
 FORMAT = 'drail_ros policy'
-VERSION = 1
+VERSION = 2
 
 
 def layout_of(task: Task) -> dict[str, Any]:

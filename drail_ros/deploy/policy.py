@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import onnxruntime
 
 from drail_ros.deploy.metadata import FORMAT, VERSION, differences
 from drail_ros.errors import UserError
+from drail_ros.sim.receding_horizon import PlanShape, RecedingHorizon
 from drail_ros.tasks.task import Array, Task
 
 
@@ -69,9 +71,30 @@ class OnnxPolicy:
                             found='; '.join(found), expected='equal fields, units and rate',
                             do='use a policy trained on this task with this release')
 
-    def command(self, obs: Array) -> Array:
-        """``[N, O]`` float32 → ``[N, A]`` float32."""
-        return self._session.run(None, {'observation': obs})[0]
+    @property
+    def plan_shape(self) -> PlanShape | None:
+        """What the policy plans from and how far; None where each observation is answered."""
+        plan = self.metadata['plan']
+        return plan and PlanShape(plan['history'], plan['chunk'], tuple(plan['noise']))
+
+    def controller(self, num_envs: int, actions_of: Task | None = None,
+                   seed: int = 0) -> Callable[[Array], Array]:
+        """Return what acts in so many environments: ``[N, O]`` float32 → commands ``[N, A]``.
+
+        With ``actions_of`` it gives that task's normalised actions instead. Where the policy
+        plans, it is a ``RecedingHorizon``, to be told of new episodes.
+        """
+        def given(command: Array) -> Array:
+            return actions_of.action_from_command(command) if actions_of else command
+
+        if self.plan_shape is None:
+            return lambda obs: given(self._session.run(None, {'observation': obs})[0])
+        return RecedingHorizon(lambda obs, noise: given(self.plan(obs, noise)), self.plan_shape,
+                               num_envs, seed)
+
+    def plan(self, obs: Array, noise: Array) -> Array:
+        """Observations ``[N, T_o, O]``, noise ``[N, T_p, A]`` → commands ``[N, T_a, A]``."""
+        return self._session.run(None, {'observation': obs, 'noise': noise})[0]
 
     def _read_metadata(self) -> dict[str, Any]:
         raw = self._session.get_modelmeta().custom_metadata_map
@@ -95,7 +118,7 @@ class OnnxPolicy:
 
     def _probe(self) -> None:
         size = sum(f['size'] for f in self.metadata['observation'])
-        command = self.command(np.zeros((1, size), np.float32))
+        command = self.controller(1)(np.zeros((1, size), np.float32))
         if not np.isfinite(command).all():
             raise UserError(f'policy {self.path} computes no finite command',
                             found=command.tolist(), do='train or export it again')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -125,5 +126,5 @@ def _squashed_log_prob(u: Tensor, z: Tensor, log_std: Tensor) -> Tensor:
     return (gaussian - 2 * (math.log(2) - u - softplus(-2 * u))).sum(dim=-1)
 
 
-ACTORS: dict[str, type[nn.Module]] = {
+ACTORS: dict[str, Callable[..., nn.Module]] = {
     actor.kind: actor for actor in (GaussianActor, SquashedGaussianActor)}

@@ -75,22 +75,24 @@ class NoisePredictor(nn.Module):
         return self.out(h)
 
 
+def time_features(t: Tensor) -> Tensor:
+    """Sines and cosines of t ``[B]``, ``[B, TIME_FEATURES]`` (Vaswani et al., 2017, sec. 3.5)."""
+    frequencies = torch.logspace(0, -4, TIME_FEATURES // 2, device=t.device)
+    angle = t[:, None] * frequencies
+    return torch.cat([angle.sin(), angle.cos()], dim=1)
+
+
 class SinusoidalNoisePredictor(nn.Module):
-    """ε_φ(x_t, t): MLP over x_t and sines and cosines of t (Vaswani et al., 2017, section 3.5)."""
+    """ε_φ(x_t, t): MLP over x_t and sines and cosines of t."""
 
     def __init__(self, size: int, width: int, layers: int,
                  activation: Callable[[], nn.Module]) -> None:
         super().__init__()
         self.net = mlp([size + TIME_FEATURES] + [width] * layers + [size], activation)
-        periods = torch.logspace(0, 4, TIME_FEATURES // 2)
-        self.register_buffer('frequencies', 1 / periods, persistent=False)
-
-    frequencies: Tensor
 
     def forward(self, x_t: Tensor, t: Tensor, condition: Tensor | None = None) -> Tensor:
         """``[B, size]``, ``[B]`` → predicted noise ``[B, size]``; unconditional."""
-        angle = t[:, None] * self.frequencies
-        return self.net(torch.cat([x_t, angle.sin(), angle.cos()], dim=1))
+        return self.net(torch.cat([x_t, time_features(t)], dim=1))
 
 
 class DiffusionLoss(nn.Module):

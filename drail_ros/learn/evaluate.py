@@ -75,6 +75,8 @@ def evaluate(sim: BatchSim, act: Callable[[Array], Array], episodes: int,
              seed: int) -> Evaluation:
     """Run at least ``episodes`` episodes from ``seed``; ``act`` maps ``[N, O]`` to ``[N, A]``.
 
+    Where ``act`` remembers, its ``begin`` is told which environments ``[N]`` begin an episode.
+
     Every environment contributes its first episodes, equally many, so that short episodes do not
     count more often than long ones. The state of ``sim`` is lost.
     """
@@ -82,6 +84,8 @@ def evaluate(sim: BatchSim, act: Callable[[Array], Array], episodes: int,
     finished = np.zeros(sim.num_envs, int)
     successes, steps = 0, 0
     running, returns = np.zeros(sim.num_envs), []
+    begin = getattr(act, 'begin', lambda environments: None)
+    begin(np.ones(sim.num_envs, bool))
     obs = sim.reset(seed)
     while finished.min() < quota:
         counted = finished < quota
@@ -92,6 +96,7 @@ def evaluate(sim: BatchSim, act: Callable[[Array], Array], episodes: int,
         ended = step.terminated | step.truncated
         returns += running[ended & counted].tolist()
         running[ended] = 0.0
+        begin(ended)
         finished += ended
         obs = step.obs
     total = quota * sim.num_envs

@@ -82,7 +82,8 @@ class OfflineTrainer:
         """Success of the deterministic policy; of equally good ones the later is the best."""
         run = self.run_settings
         with one_thread():
-            result = evaluate(self.sim, self.learner.policy.act, run.evaluation_episodes,
+            result = evaluate(self.sim, self.learner.policy.controller(self.sim.num_envs),
+                              run.evaluation_episodes,
                               run.seed + EVALUATION_SEED)
         is_best = result.score >= self.best
         if is_best:

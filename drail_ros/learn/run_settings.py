@@ -8,6 +8,7 @@ from typing import Any
 
 from drail_ros import plugins, settings
 from drail_ros.errors import UserError, unknown_name
+from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.names import PRESETS, agents, algorithms
 from drail_ros.learn.terminations import TERMINATIONS
 from drail_ros.settings import Settings, setting
@@ -36,6 +37,7 @@ class RunSettings(Settings):
     resume: bool = setting(False, 'continue the run in output_dir')
     num_envs: int = setting(32, 'environments stepped at once', low=1)
     evaluation_episodes: int = setting(128, 'episodes of each evaluation', low=1)
+    learner: Settings = Settings()
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,6 @@ class OnlineSettings(RunSettings):
     checkpoint_every: int = setting(16_384, 'environment steps between checkpoints', low=1)
     stop_at_success: float = setting(
         0.0, 'end the run once an evaluation succeeds this often; 0 is never', low=0.0, high=1.0)
-    learner: Settings = Settings()
     reward: Settings = Settings()
 
 
@@ -64,7 +65,6 @@ class OfflineSettings(RunSettings):
     evaluate_every: int = setting(
         0, 'passes over the demonstrations between evaluations; 0 is only at the end', low=0)
     checkpoint_every: int = setting(10, 'passes between checkpoints', low=1)
-    learner: Settings = Settings()
 
 
 def is_offline(algorithm: str) -> bool:
@@ -89,24 +89,41 @@ def make_run_settings(overrides: Mapping[str, object], source: str = 'settings')
     task = plugins.load(plugins.TASKS, str(overrides.get('task', 'fetch_push')))
     algorithm = str(overrides.get('algorithm', 'drail'))
     preset = str(overrides.get('preset', 'default'))
-    base, agent = _defaults(algorithm, overrides.get('agent'))
+    base, agent = _defaults(algorithm, preset, overrides.get('agent'))
     known = settings.specs(base)
-    for own in _task_settings(task, {algorithm, agent, preset}):
+    words = {algorithm, agent, preset}
+    if isinstance(base.learner, OffPolicySettings):
+        words.add('off_policy')
+    for own in _task_settings(task, words):
         own = {name: value for name, value in own.items() if name in known}
         base = settings.replace(base, own, f'training settings of task {task.name}')
     base = settings.replace(base, overrides, source)
     noise = base.noise or task.default_noise
     task.check_noise(noise)
     name = f'{task.name}_{algorithm}' + f'_{agent}' * (agent not in ('', algorithm, 'ppo'))
+    if isinstance(base, OnlineSettings):
+        _check_terminations(base)
     output_dir = base.output_dir or f'runs/{name}_{base.seed}'
     return settings.replace(base, {'task': task.name, 'noise': noise, 'output_dir': output_dir})
 
 
-def _defaults(algorithm: str, agent: object) -> tuple[RunSettings, str]:
+def _check_terminations(run: OnlineSettings) -> None:
+    if run.terminations != 'absorbing':
+        return
+    if run.agent == run.algorithm or not needs_demonstrations(run):
+        raise UserError(f'algorithm {run.algorithm!r} learns no value of an absorbing state',
+                        found="terminations 'absorbing'", expected="'end' or 'ignore'")
+    if settings.values(run)['learner.discount'] == 1:
+        raise UserError('an absorbing state has no value without a discount',
+                        found='learner.discount 1', expected='less than 1')
+
+
+def _defaults(algorithm: str, preset: str, agent: object) -> tuple[RunSettings, str]:
     """Return the settings of an algorithm and the name of what learns."""
     if is_offline(algorithm):
         _, learner = plugins.load(plugins.OFFLINE, algorithm)
-        return OfflineSettings(learner=learner()), ''
+        return settings.replace(OfflineSettings(learner=learner()),
+                                learner.presets.get(preset, {})), ''
     if algorithm in plugins.names(plugins.IMPLICIT):
         _, learner = plugins.load(plugins.IMPLICIT, algorithm)
         if agent not in (None, algorithm):

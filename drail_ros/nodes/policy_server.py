@@ -119,7 +119,8 @@ class PolicyServer(LifecycleNode):
 
     def _configure(self, policy: OnnxPolicy) -> None:
         task = self._checked(policy)
-        self._policy, self._task = policy, task
+        self._task = task
+        self._use(policy)
         self._row = np.zeros(task.reading_size)
         self._stamps: dict[str, Time] = {}
         self._arrived: dict[str, float] = {}
@@ -141,6 +142,10 @@ class PolicyServer(LifecycleNode):
         self.get_logger().info(f'policy {policy.path} for task {task.name} on '
                                f'{policy.provider}{fallback}')
 
+    def _use(self, policy: OnnxPolicy) -> None:
+        """Let a policy act, beginning with what it sees next."""
+        self._policy, self._controller = policy, policy.controller(1)
+
     def _checked(self, policy: OnnxPolicy) -> Task:
         task = plugins.load(plugins.TASKS, self._settings.task or policy.metadata['task'])
         policy.check(task)
@@ -159,7 +164,7 @@ class PolicyServer(LifecycleNode):
                                 found=policy.sha256, expected=offer['sha256'])
             if self._policy is not None:
                 self._checked(policy)
-                self._policy = policy
+                self._use(policy)
                 self.get_logger().info(f'policy of step {offer["step"]} takes over')
                 return
         except (UserError, ValueError, KeyError, TypeError) as error:
@@ -203,7 +208,7 @@ class PolicyServer(LifecycleNode):
         stamp, arrived = max(self._stamps.values()), max(self._arrived.values())
         self._last_stamp = min(self._stamps.values())
         self._stamps.clear()
-        command = self._policy.command(self._task.observe(self._row[None]))[0]
+        command = self._controller(self._task.observe(self._row[None]))[0]
         if not np.isfinite(command).all():
             self._refuse('command not finite', f'the policy computed {command}')
             return
@@ -219,6 +224,9 @@ class PolicyServer(LifecycleNode):
                 self._refuse('watchdog', 'no usable sensors; zero command sent')
 
     def _halt(self) -> None:
+        """Send a zero command; what a policy saw and planned before is forgotten."""
+        assert self._policy is not None
+        self._use(self._policy)
         zero = np.zeros(self._task.action_size)
         self._command.publish(command_message(self._task, zero, self.get_clock().now().to_msg()))
 

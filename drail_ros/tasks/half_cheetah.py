@@ -15,4 +15,5 @@ PLUGIN = locomotion_task(
     spread=0.1,
     draw_velocity=normal,
     height_help='above that of the start',
+    training={'diffail': {'reward.penalty_weight': 0.1}},
 )

@@ -29,4 +29,5 @@ PLUGIN = locomotion_task(
     spread=5e-3,
     velocity_limit=10.0,
     healthy=healthy,
+    training={'diffail': {'reward.penalty_weight': 0.001}},
 )

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
+from drail_ros.learn.policy import SavedPolicy
 from drail_ros.settings import Settings, setting
-from drail_ros.tasks.task import Array
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,8 @@ class LearnerSettings(Settings):
     epochs: int = setting(50, 'passes over the demonstrations', low=1)
     batch_size: int = setting(128, 'transitions per update', low=1)
 
-
-class LearnedPolicy(Protocol):
-    """What is evaluated and saved; ``learn.policy.Policy`` or of its kind."""
-
-    def act(self, obs: Array) -> Array:
-        """Return deterministic actions ``[N, A]``; leaves the learner's randomness alone."""
-
-    def save(self, path: Path, info: dict[str, object]) -> None:
-        """Write the policy to one file."""
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    """Settings of a run with a preset, whatever the task."""
 
 
 class OfflineLearner(Protocol):
@@ -45,7 +37,7 @@ class OfflineLearner(Protocol):
         """Settings it was made with."""
 
     @property
-    def policy(self) -> LearnedPolicy:
+    def policy(self) -> SavedPolicy:
         """The policy as it is now."""
 
     def learn_epoch(self) -> dict[str, float]:
