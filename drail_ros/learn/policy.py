@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from drail_ros.errors import UserError
 from drail_ros.files import read_tensors, write_tensors
 from drail_ros.learn.actors import ACTORS
-from drail_ros.learn.denoisers import DiffusionPlanner
 from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.planner import DiffusionPlanner
 from drail_ros.sim.receding_horizon import PlanShape, RecedingHorizon
 from drail_ros.tasks.task import Array
 

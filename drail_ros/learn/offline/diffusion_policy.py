@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.errors import UserError
-from drail_ros.learn.denoisers import NETS, DiffusionPlanner
 from drail_ros.learn.diffusion import antithetic_timesteps
 from drail_ros.learn.networks import polyak
 from drail_ros.learn.normalise import RunningNormaliser
@@ -32,6 +31,7 @@ from drail_ros.learn.offline.offline_learner import (
     decay_linearly,
     shuffled_pass,
 )
+from drail_ros.learn.planner import NETS, DiffusionPlanner
 from drail_ros.learn.policy import PlanningPolicy
 from drail_ros.settings import setting
 

@@ -1,0 +1,46 @@
+"""Sampling from a diffusion model: one step back from x_t, as DDPM and as DDIM take it.
+
+With x̂0 = (x_t - √(1 - ᾱ_t) ε̂) / √ᾱ_t, clipped to the data's range, and a step s < t (ᾱ_s = 1 after
+the last):
+
+    x_s = √ᾱ_s x̂0 + √(1 - ᾱ_s - σ²) ε̂ + σ z,   σ² = η² (1 - ᾱ_s)/(1 - ᾱ_t) (1 - ᾱ_t/ᾱ_s)
+
+(Song et al., DDIM, ICLR 2021, eq. 12 and 16). η = 0 is deterministic; η = 1 over neighbouring
+steps is DDPM's ancestral sampling (Ho et al., 2020, eq. 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Predict = Callable[[Tensor, Tensor], Tensor]
+"""ε̂ from x_t ``[B, …]`` and timesteps ``[B]``."""
+
+
+def step_back(x_t: Tensor, predicted: Tensor, alpha_bar_t: float, alpha_bar_s: float,
+              eta: float = 0.0, noise: Tensor | None = None, clip: float = 1.0) -> Tensor:
+    """One step from t to s; ``noise`` z is needed where ``eta`` is not 0."""
+    clean = (x_t - (1 - alpha_bar_t) ** 0.5 * predicted) / alpha_bar_t ** 0.5
+    clean = clean.clamp(-clip, clip)
+    predicted = (x_t - alpha_bar_t ** 0.5 * clean) / (1 - alpha_bar_t) ** 0.5
+    variance = eta ** 2 * (1 - alpha_bar_s) / (1 - alpha_bar_t) * (1 - alpha_bar_t / alpha_bar_s)
+    back = alpha_bar_s ** 0.5 * clean + (1 - alpha_bar_s - variance) ** 0.5 * predicted
+    return back if noise is None else back + variance ** 0.5 * noise
+
+
+def inference_times(steps: int, count: int) -> list[int]:
+    """Return ``count`` timesteps of 0 … ``steps`` - 1, evenly spaced, the last first."""
+    return torch.linspace(steps - 1, 0, count).round().long().tolist()
+
+
+def sample(predict: Predict, noise: Tensor, alpha_bar: list[float], count: int,
+           clip: float = 1.0) -> Tensor:
+    """Turn noise ``[B, …]`` into a sample by ``count`` deterministic steps."""
+    x, times = noise, inference_times(len(alpha_bar), count)
+    for t, s in zip(times, [*times[1:], None]):
+        predicted = predict(x, torch.full((len(x),), t, device=x.device))
+        x = step_back(x, predicted, alpha_bar[t], 1.0 if s is None else alpha_bar[s], clip=clip)
+    return x
