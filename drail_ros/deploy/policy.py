@@ -40,6 +40,7 @@ class OnnxPolicy:
         options = onnxruntime.SessionOptions()
         # One thread: waking a second costs more than this network, and now and then 4 ms.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # warnings are of its own optimiser
         wanted = ['CPUExecutionProvider']
         if device == 'cuda' or (device == 'auto' and 'CUDAExecutionProvider'
                                 in onnxruntime.get_available_providers()):

@@ -32,8 +32,11 @@ def step_back(x_t: Tensor, predicted: Tensor, alpha_bar_t: float, alpha_bar_s: f
 
 
 def inference_times(steps: int, count: int) -> list[int]:
-    """Return ``count`` timesteps of 0 … ``steps`` - 1, evenly spaced, the last first."""
-    return torch.linspace(steps - 1, 0, count).round().long().tolist()
+    """Return ``count`` timesteps of 0 … ``steps`` - 1 in even intervals down to 0.
+
+    Fewer than all begin below the last step, whose x̂0 would be noise enlarged a thousandfold.
+    """
+    return [i * steps // count for i in reversed(range(count))]
 
 
 def sample(predict: Predict, noise: Tensor, alpha_bar: list[float], count: int,
@@ -41,6 +44,6 @@ def sample(predict: Predict, noise: Tensor, alpha_bar: list[float], count: int,
     """Turn noise ``[B, …]`` into a sample by ``count`` deterministic steps."""
     x, times = noise, inference_times(len(alpha_bar), count)
     for t, s in zip(times, [*times[1:], None]):
-        predicted = predict(x, torch.full((len(x),), t, device=x.device))
+        predicted = predict(x, torch.full(x.shape[:1], t, device=x.device))
         x = step_back(x, predicted, alpha_bar[t], 1.0 if s is None else alpha_bar[s], clip=clip)
     return x

@@ -255,7 +255,8 @@ def test_a_linear_expert_is_imitated(name: str, changes: dict[str, object]) -> N
 
     def error() -> float:
         obs = turning_states(16, 24, 1).astype(np.float32)
-        done = np.stack([learner.policy.act(obs[:, t]) for t in range(24)], axis=1)
+        act = learner.policy.controller(16)
+        done = np.stack([act(obs[:, t]) for t in range(24)], axis=1)
         return float(np.square(done - linear_expert(obs)).mean())
 
     before = error()
