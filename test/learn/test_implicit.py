@@ -1,0 +1,162 @@
+"""Learners without a reward model: their objectives by hand, and what they recover."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from drail_ros import plugins, settings
+from drail_ros.learn.batch import Batch
+from drail_ros.learn.implicit.iq_learn import VALUE_TERMS, iq_loss
+from drail_ros.learn.implicit.opolo import opolo_objective
+from drail_ros.learn.implicit.value_dice import dice_objective, orthogonal_penalty
+from drail_ros.learn.networks import mlp
+from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.rewards.true_reward import TrueReward, TrueRewardSettings
+from drail_ros.learn.teacher import Teacher
+
+NAMES = plugins.names(plugins.IMPLICIT)
+OBS, ACTION = 3, 2
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def batch_of(count: int, mean: float = 0.0, seed: int = 0) -> Batch:
+    random = generator(seed)
+    return Batch(mean + torch.randn(count, OBS, generator=random),
+                 torch.rand(count, ACTION, generator=random) * 2 - 1,
+                 mean + torch.randn(count, OBS, generator=random),
+                 torch.rand(count, generator=random) < 0.1)
+
+
+def make(name: str, seed: int = 0, **changes: Any) -> Any:
+    torch.manual_seed(seed)
+    model, defaults = plugins.load(plugins.IMPLICIT, name)
+    chosen = settings.replace(defaults(), {'width': 16, 'batch_size': 32, **changes})
+    return model(RunningNormaliser(OBS), ACTION, 4, chosen, generator(seed))
+
+
+def teacher(agent: Any, expert: Batch) -> Teacher:
+    nothing = TrueReward(OBS, ACTION, TrueRewardSettings(), generator())
+    return Teacher(expert, nothing, RunningNormaliser(OBS), agent.actor)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_continues_exactly_from_its_state(name: str) -> None:
+    agent, twin = make(name), make(name, seed=1)
+    expert = batch_of(100, 1.0, seed=5)
+    agent.replay.add(batch_of(200))
+    agent.learn(agent.replay.sample(64, agent.generator), teacher(agent, expert))
+    twin.load_state_dict(copy.deepcopy(agent.state_dict()))
+    twin.generator.set_state(agent.generator.get_state())
+    for each in (agent, twin):
+        metrics = each.learn(each.replay.sample(64, each.generator), teacher(each, expert))
+        assert all(math.isfinite(value) for value in metrics.values())
+    for ours, theirs in zip(agent.parameters(), twin.parameters()):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_every_setting_is_described(name: str) -> None:
+    _, defaults = plugins.load(plugins.IMPLICIT, name)
+    for field in dataclasses.fields(defaults):
+        assert field.metadata['help'], field.name
+
+
+def test_opolo_never_looks_at_the_experts_actions() -> None:
+    expert = batch_of(100, 1.0)
+    weights = []
+    for demonstrated in (expert, dataclasses.replace(expert, action=-expert.action)):
+        agent = make('opolo')
+        agent.replay.add(batch_of(200))
+        agent.learn(agent.replay.sample(64, agent.generator), teacher(agent, demonstrated))
+        weights.append(torch.cat([p.flatten() for p in agent.parameters()]))
+    assert torch.equal(*weights)
+
+
+@pytest.mark.parametrize('term', VALUE_TERMS)
+def test_every_value_term_of_iq_learn_learns(term: str) -> None:
+    """The expert's rewards rise above the agent's."""
+    agent = make('iq_learn', value_term=term, learning_rate=3e-3)
+    agent.replay.add(batch_of(400, -1.0))
+    for _ in range(10):
+        metrics = agent.learn(agent.replay.sample(32 * 20, agent.generator),
+                              teacher(agent, batch_of(400, 1.0)))
+    assert metrics['reward/expert'] > metrics['reward/mean'] + 0.03
+
+
+def test_iq_objective_by_hand() -> None:
+    expert, start, squared = (torch.tensor(v) for v in ([1.0, 3.0], [0.5, 1.5], [2.0, 0.0]))
+    assert iq_loss(expert, start, squared, 0.5).item() == pytest.approx(1.0 - 2.0 + 2.0 / 2.0)
+
+
+def test_iq_learn_recovers_the_expert_of_a_tabular_mdp() -> None:
+    """Soft-optimal expert, exact occupancy; softmax of the learned Q is the expert's policy."""
+    states, actions, discount = 5, 3, 0.9
+    random = generator(1)
+    reward = torch.randn(states, actions, generator=random)
+    dynamics = torch.softmax(2 * torch.randn(states, actions, states, generator=random), dim=-1)
+    value = torch.zeros(states)
+    for _ in range(500):
+        value = torch.logsumexp(reward + discount * dynamics @ value, dim=1)
+    expert = torch.softmax(reward + discount * dynamics @ value, dim=1)
+    moves = torch.einsum('sa,sax->sx', expert, dynamics)
+    start = torch.full((states,), 1 / states)
+    visited = (1 - discount) * torch.linalg.solve((torch.eye(states) - discount * moves.T), start)
+    weight = (visited[:, None] * expert).flatten()  # how often the expert is in (s, a)
+    rows = len(weight) * weight
+
+    q = torch.zeros(states, actions, requires_grad=True)
+    optimiser = torch.optim.Adam([q], lr=0.05)
+    for _ in range(1500):
+        soft = torch.logsumexp(q, dim=1)
+        following = discount * (dynamics @ soft)
+        learned = (q - following).flatten()
+        gap = (soft[:, None] - following).flatten()
+        loss = iq_loss(rows * learned, rows * gap, rows.sqrt() * learned, regularisation=200.0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    found = torch.softmax(q.detach(), dim=1)
+    assert (found - expert).abs().max() < 0.02
+    assert (torch.full_like(expert, 1 / actions) - expert).abs().max() > 0.3
+
+
+@pytest.mark.parametrize('mixed', [0.0, 0.1])
+def test_dice_objective_by_hand(mixed: float) -> None:
+    expert, replay, start = (torch.tensor(v) for v in ([0.1, 0.5], [1.0, -1.0], [2.0, 4.0]))
+    log_term = math.log((1 - mixed) * (math.exp(0.1) + math.exp(0.5)) / 2
+                        + mixed * (math.exp(1.0) + math.exp(-1.0)) / 2)
+    linear = (1 - mixed) * 0.1 * 3.0 + mixed * 0.0
+    found = dice_objective(expert, replay, start, mixed, discount=0.9).item()
+    assert found == pytest.approx(log_term - linear, rel=1e-5)
+
+
+def test_dice_objective_at_its_optimum_is_minus_the_divergence() -> None:
+    """With γ = 0 and ν the log-ratio of two Gaussians: -KL(N(1, 1) ‖ N(0, 1)) = -1/2."""
+    random = generator()
+    expert = torch.randn(400_000, generator=random)
+    agent = 1 + torch.randn(400_000, generator=random)
+    found = dice_objective(expert - 0.5, expert, agent - 0.5, 0.0, discount=0.0)
+    assert found.item() == pytest.approx(-0.5, abs=0.02)
+
+
+def test_orthogonal_weights_cost_nothing() -> None:
+    net = mlp([2, 2], torch.nn.ReLU)
+    with torch.no_grad():
+        net[0].weight.copy_(torch.eye(2) * 3)
+        assert orthogonal_penalty(net).item() == 0.0
+        net[0].weight.copy_(torch.tensor([[1.0, 0.0], [2.0, 0.0]]))
+        assert orthogonal_penalty(net).item() == pytest.approx(2 * 2.0 ** 2)
+
+
+def test_opolo_objective_by_hand() -> None:
+    found = opolo_objective(torch.tensor([4.0, -1.0]), torch.tensor([2.0]), 1.5, 0.9).item()
+    assert found == pytest.approx(0.1 * 2.0 + (8.0 + 1.0) / 2 / 1.5)
