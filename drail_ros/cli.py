@@ -1,4 +1,4 @@
-"""The ``drail`` command: demos, train, eval, export, plot, up, demo. No ROS needed but for up."""
+"""The ``drail`` command: demos, train, compare, eval, export, plot, up. Only up needs ROS."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     _add_demos(commands)
     _add_train(commands, words)
+    _add_compare(commands)
     _add_eval(commands)
     _add_export(commands)
     _add_plot(commands)
@@ -90,11 +91,13 @@ def _info(options: argparse.Namespace) -> int:
 def _add_train(commands: argparse._SubParsersAction, words: Sequence[str]) -> None:
     train = commands.add_parser(
         'train', help='train in this process',
-        description='Settings below are those of the chosen --task, --algorithm and --preset.')
+        description='Settings below are those of the chosen --task, --algorithm, '
+                    '--agent and --preset.')
     if 'train' in words:
+        from drail_ros.learn.names import CHOSEN_FIRST
         from drail_ros.learn.run_settings import make_run_settings
         first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        for name in ('task', 'algorithm', 'preset'):
+        for name in CHOSEN_FIRST:
             first.add_argument(f'--{name}', default=argparse.SUPPRESS)
         chosen = vars(first.parse_known_args(words[1:])[0])
         for spec in settings.specs(make_run_settings(chosen)).values():
@@ -131,6 +134,43 @@ def _train(options: argparse.Namespace) -> int:
         print('interrupted; continue with --resume true', file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _add_compare(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser(
+        'compare', help='train several algorithms with several seeds; figure and table',
+        description='Runs what is not finished; the same command goes on where it stopped.')
+    _add_task(command)
+    command.add_argument('--algorithms', nargs='+', required=True, metavar='NAME')
+    command.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='SEED')
+    command.add_argument('--episodes', type=int, default=100, help='of the final evaluations')
+    command.add_argument('--jobs', type=int, default=1, help='runs at a time')
+    command.add_argument('--output', type=Path, help='folder (default: runs/compare_TASK)')
+    for name in ('agent', 'noise', 'preset', 'total-steps', 'demo-path'):
+        command.add_argument(f'--{name}', default=argparse.SUPPRESS,
+                             help='as of drail train, for the runs that have it')
+    command.add_argument('--set', nargs='+', default=[], metavar='[ALGORITHM:]NAME=VALUE',
+                         help='other settings, of all runs that have them or of one algorithm')
+    command.set_defaults(run=_compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from drail_ros.compare import Comparison, compare
+    given = vars(options)
+    common: dict[str, object] = {
+        name: given[name] for name in ('agent', 'noise', 'preset', 'total_steps', 'demo_path')
+        if name in given}
+    special: dict[str, dict[str, object]] = {}
+    for assignment in options.set:
+        name, separator, value = assignment.partition('=')
+        if not separator:
+            raise UserError('a setting has the wrong form', found=assignment,
+                            expected='NAME=VALUE or ALGORITHM:NAME=VALUE')
+        algorithm, _, name = name.rpartition(':')
+        (special.setdefault(algorithm, {}) if algorithm else common)[name] = value
+    output = options.output or Path('runs') / f'compare_{options.task}'
+    return compare(Comparison(options.task, options.algorithms, options.seeds, output,
+                              options.episodes, options.jobs, common, special), print)
 
 
 class _StopOnce:

@@ -16,12 +16,13 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from drail_ros import plugins
-from drail_ros.learn.names import PRESETS, algorithms
+from drail_ros.learn.names import PRESETS, agents, algorithms
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 OF_RUN = {
     'task': ('task to learn', ['', *plugins.names(plugins.TASKS)]),
     'algorithm': ('learning method', ['', *algorithms()]),
+    'agent': ('what learns from the rewards', ['', *agents()]),
     'preset': ("this package's settings, or the published ones", ['', *PRESETS]),
     'noise': ("noise level of starts and goals (0: the task's own)", None),
     'seed': ('seed of weights, sampling and episodes', None),

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob('*.py'))
 
 # From the bottom: a folder or file may import what stands before it, and itself.
 LAYERS = ['errors', 'plugins', 'settings', 'files', 'tasks', 'sim', 'data', 'learn', 'deploy',
-          'view', 'session', 'stack', 'nodes', 'cli']
+          'session', 'view', 'compare', 'stack', 'nodes', 'cli']
 ROS = ('rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'visualization_msgs', 'std_srvs',
        'rosgraph_msgs', 'diagnostic_msgs', 'lifecycle_msgs', 'rcl_interfaces',
        'builtin_interfaces')

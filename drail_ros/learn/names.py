@@ -5,6 +5,8 @@ from __future__ import annotations
 from drail_ros import plugins
 
 PRESETS = ('default', 'published')
+CHOSEN_FIRST = ('task', 'algorithm', 'agent', 'preset')
+"""Settings that decide which others there are."""
 
 
 def algorithms() -> list[str]:

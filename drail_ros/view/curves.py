@@ -27,11 +27,11 @@ def plot_curves(runs: Sequence[Path], output: Path) -> None:
     axes = figure.subplots()
     for label, members in _grouped(runs).items():
         name = f'{label} ({len(members)} seeds)' if len(members) > 1 else label
-        steps, mean, spread = _statistics(members, _RATE)
+        steps, mean, spread = _percent(members, _RATE)
         line, = axes.plot(steps, mean, label=name)
         axes.fill_between(steps, mean - spread, mean + spread, alpha=0.2,
                           color=line.get_color(), linewidth=0)
-        steps, mean, _ = _statistics(members, _SAMPLED)
+        steps, mean, _ = _percent(members, _SAMPLED)
         axes.plot(steps, mean, linestyle=':', color=line.get_color())
     axes.set(xlabel='environment steps [million]', ylabel='success [%], dotted: sampled actions',
              ylim=(-2, 102))
@@ -40,15 +40,21 @@ def plot_curves(runs: Sequence[Path], output: Path) -> None:
     figure.savefig(output, dpi=150)
 
 
-def _statistics(members: list[list[dict[str, float]]],
-                name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps in millions, mean and std in percent, up to where the shortest run ends."""
+def mean_and_spread(members: list[list[dict[str, float]]],
+                    name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps in millions, mean and std of a metric over runs, to where the shortest run ends."""
     curves = [(np.array([row['step'] for row in rows]), np.array([row[name] for row in rows]))
               for rows in members]
     steps = np.unique(np.concatenate([s for s, _ in curves]))
     steps = steps[steps <= min(s[-1] for s, _ in curves)]
-    rates = np.array([np.interp(steps, s, r) for s, r in curves]) * 100
-    return steps / 1e6, rates.mean(axis=0), rates.std(axis=0)
+    values = np.array([np.interp(steps, s, v) for s, v in curves])
+    return steps / 1e6, values.mean(axis=0), values.std(axis=0)
+
+
+def _percent(members: list[list[dict[str, float]]],
+             name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    steps, mean, spread = mean_and_spread(members, name)
+    return steps, 100 * mean, 100 * spread
 
 
 def _grouped(runs: Sequence[Path]) -> dict[str, list[list[dict[str, float]]]]:
