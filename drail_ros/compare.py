@@ -157,11 +157,12 @@ def _run_all(todo: Sequence[Run], jobs: int, say: Callable[[str], None]) -> int:
                     status = 1
                     say(f'{run.name} failed with exit status {code}:\n{_tail(run)}')
     except KeyboardInterrupt:
+        status = INTERRUPTED
+    finally:
         for process in running.values():
             process.send_signal(signal.SIGINT)
         for process in running.values():
             process.wait()
-        return INTERRUPTED
     return status
 
 

@@ -24,7 +24,7 @@ QUICK = ['--task', 'point_reach', '--episodes', '20', '--set', 'reward.width=16'
 
 def arguments(folder: Path, *algorithms: str, seeds: str = '0', steps: int = 128) -> list[str]:
     return ['compare', '--algorithms', *algorithms, '--seeds', *seeds.split(), '--output',
-            str(folder), '--total-steps', str(steps), *QUICK]
+            str(folder), '--total-steps', str(steps), '--jobs', '2', *QUICK]
 
 
 @pytest.fixture(scope='module')

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from drail_ros import plugins, settings
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.errors import UserError
 from drail_ros.files import read_tensors
@@ -28,11 +29,28 @@ SMALL: dict[str, object] = {
     'total_steps': 512, 'num_envs': 4, 'rollout_steps': 32, 'evaluate_every': 256,
     'evaluation_episodes': 4, 'checkpoint_every': 128, 'reward.width': 16, 'reward.layers': 2,
     'reward.batch_size': 32, 'learner.width': 16, 'learner.epochs': 2, 'learner.minibatches': 4,
-    'device': 'cpu'}
+    'learner.batch_size': 32, 'learner.random_steps': 128, 'learner.updates_per_step': 0.1,
+    'reward.expert_updates': 20, 'device': 'cpu'}
 
 
-def trainer(folder: Path, demonstrations: Demonstrations, **changes: Any) -> Trainer:
-    run = make_run_settings({**SMALL, 'output_dir': str(folder), **changes})
+RUNS = [pytest.param(algorithm, '', id=algorithm) for folder in
+        (plugins.REWARDS, plugins.IMPLICIT) for algorithm in plugins.names(folder)] + [
+    pytest.param(algorithm, agent, id=f'{algorithm} {agent}') for algorithm, agent in
+    (('drail', 'sac'), ('diffail', 'ppo'), ('dac', 'ppo'), ('airl', 'sac'), ('smiling', 'ppo'))]
+"""Every algorithm with its own agent, and some with another."""
+
+
+def settings_of(algorithm: str, agent: str, **wanted: object) -> dict[str, object]:
+    """Those of ``wanted`` that the run has, whatever learns."""
+    chosen: dict[str, object] = {'algorithm': algorithm} | ({'agent': agent} if agent else {})
+    known = settings.specs(make_run_settings({'task': wanted.get('task', 'fetch_push'), **chosen}))
+    return {name: value for name, value in wanted.items() if name in known} | chosen
+
+
+def trainer(folder: Path, demonstrations: Demonstrations, algorithm: str = 'drail',
+            agent: str = '', **changes: Any) -> Trainer:
+    small = settings_of(algorithm, agent, **SMALL)
+    run = make_run_settings({**small, 'output_dir': str(folder), **changes})
     return Trainer(make_sim(FETCH_PUSH, run.num_envs, run.noise), demonstrations, run,
                    lambda step, metrics: None)
 
@@ -48,15 +66,15 @@ def assert_same_weights(first: Path, second: Path) -> None:
         assert torch.equal(value, theirs[name]), name
 
 
-@pytest.mark.parametrize('algorithm', ['drail', 'gail', 'gail_gp'])
+@pytest.mark.parametrize(('algorithm', 'agent'), RUNS)
 def test_stopped_and_resumed_equals_never_stopped(
-        algorithm: str, tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
+        algorithm: str, agent: str, tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-    trainer(whole, fetch_push_demonstrations, algorithm=algorithm).run()
+    trainer(whole, fetch_push_demonstrations, algorithm, agent).run()
     stops = iter([False, False, True])
-    trainer(parts, fetch_push_demonstrations, algorithm=algorithm).run(lambda: next(stops))
+    trainer(parts, fetch_push_demonstrations, algorithm, agent).run(lambda: next(stops))
     assert load_checkpoint(parts / 'checkpoint.safetensors')['step'] == 256
-    trainer(parts, fetch_push_demonstrations, algorithm=algorithm, resume=True).run()
+    trainer(parts, fetch_push_demonstrations, algorithm, agent, resume=True).run()
     assert_same_weights(whole, parts)
     assert [r['step'] for r in read_metrics(whole)] == [r['step'] for r in read_metrics(parts)]
 
@@ -74,7 +92,8 @@ def test_killed_and_resumed_equals_never_killed(
             writer.append(Episode(d.layout, d.obs[rows], d.action[rows], d.next_obs[rows],
                                   d.terminated[rows], d.truncated[rows], d.success[rows],
                                   d.step[rows]))
-    flags = [f'--{name.replace("_", "-")}={value}' for name, value in SMALL.items()
+    flags = [f'--{name.replace("_", "-")}={value}'
+             for name, value in settings_of('drail', 'ppo', **SMALL).items()
              if name != 'total_steps']
     flags += ['--total-steps=2048', f'--demo-path={demos}']
 
