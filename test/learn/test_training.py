@@ -68,7 +68,8 @@ def assert_same_weights(first: Path, second: Path) -> None:
 
 @pytest.mark.parametrize(('algorithm', 'agent'), RUNS)
 def test_stopped_and_resumed_equals_never_stopped(
-        algorithm: str, agent: str, tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
+        algorithm: str, agent: str, tmp_path: Path,
+        fetch_push_demonstrations: Demonstrations) -> None:
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
     trainer(whole, fetch_push_demonstrations, algorithm, agent).run()
     stops = iter([False, False, True])
