@@ -149,7 +149,8 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
     for name in ('agent', 'noise', 'preset', 'total-steps', 'demo-path'):
         command.add_argument(f'--{name}', default=argparse.SUPPRESS,
                              help='as of drail train, for the runs that have it')
-    command.add_argument('--set', nargs='+', default=[], metavar='[ALGORITHM:]NAME=VALUE',
+    command.add_argument('--set', nargs='+', action='extend', default=[],
+                         metavar='[ALGORITHM:]NAME=VALUE',
                          help='other settings, of all runs that have them or of one algorithm')
     command.set_defaults(run=_compare)
 

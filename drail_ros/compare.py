@@ -6,33 +6,45 @@ begun is resumed, so that the same command goes on after anything that stopped i
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from drail_ros import plugins, session, settings
-from drail_ros.errors import UserError
-from drail_ros.files import read_json, write_json
+from drail_ros.errors import UserError, unknown_name
+from drail_ros.files import read_json, read_tensors, write_json
+from drail_ros.learn.compute import one_thread
+from drail_ros.learn.policy import PlanningPolicy, load_policy
 from drail_ros.learn.run_folder import POLICY, read_metrics
 from drail_ros.learn.run_settings import (
     OnlineSettings,
     RunSettings,
+    check_unchanged,
     make_run_settings,
     task_of,
 )
 from drail_ros.view.comparison import Outcome, write_comparison
 
 INTERRUPTED = 130
-FINAL = 'final.json'
-"""In the folder of a run: how its last policy fared in episodes of their own."""
+FINAL, LOG = 'final.json', 'log.txt'
+"""In the folder of a run: how its last policy fared in episodes of their own; what it printed."""
+OWN = ('task', 'algorithm', 'seed', 'output_dir', 'resume')
+"""Settings that the comparison itself gives to each run."""
 _EVALUATION_SEED = 7_000
-_WAIT_S = 0.2
-_TAIL_LINES = 5
+"""Far from every run's seed, from which the evaluations while training draw their episodes."""
+_ENDING = ((signal.SIGINT, 60.0), (signal.SIGINT, 5.0), (signal.SIGKILL, 5.0))
+"""Signals to a run and seconds to obey: finish the iteration and save, end at once, be ended."""
+_POLL_S = 0.1
+_TAIL_LINES = 12
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,7 @@ class Comparison:
     episodes: int = 100
     jobs: int = 1
     common: Mapping[str, object] = field(default_factory=dict)
-    """Settings of all runs."""
+    """Settings of all runs that have them."""
     special: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Settings of the runs of one algorithm."""
 
@@ -54,20 +66,47 @@ class Comparison:
         """Return all runs, seed by seed, so that a comparison of few seeds is ready first.
 
         Raises:
-            UserError: a name or value of a setting is wrong.
+            UserError: a name or value is wrong.
 
         """
+        self._check()
         known = {name: set(settings.specs(make_run_settings(
             {'task': self.task, 'algorithm': name, **self._agent(name)})))
             for name in self.algorithms}
         everything = set().union(*known.values())
         return [self._run(algorithm, seed, everything - known[algorithm])
-                for seed in self.seeds for algorithm in self.algorithms]
+                for seed in dict.fromkeys(self.seeds)
+                for algorithm in dict.fromkeys(self.algorithms)]
+
+    def command(self) -> str:
+        """Return what to type for the same comparison."""
+        assignments = [f'{name}={value}' for name, value in self.common.items()] + [
+            f'{algorithm}:{name}={value}' for algorithm, own in self.special.items()
+            for name, value in own.items()]
+        return shlex.join([
+            'drail', 'compare', '--task', self.task, '--algorithms', *self.algorithms,
+            '--seeds', *map(str, self.seeds), '--episodes', str(self.episodes),
+            '--jobs', str(self.jobs), '--output', str(self.output),
+            *(['--set', *assignments] if assignments else [])])
+
+    def _check(self) -> None:
+        for name in ('episodes', 'jobs'):
+            if getattr(self, name) < 1:
+                raise UserError(f'--{name} is out of range', found=getattr(self, name),
+                                expected='1 or more')
+        for name in self.special:
+            if name not in self.algorithms:
+                raise unknown_name('algorithm in --set', name, self.algorithms)
+        for name in (n for given in (self.common, *self.special.values()) for n in given):
+            if name in OWN:
+                raise UserError(f'setting {name!r} cannot be set for a comparison',
+                                do='give --task, --algorithms, --seeds, --output')
 
     def _agent(self, algorithm: str) -> dict[str, object]:
         """Return the agent that was asked for, where the algorithm leaves it open."""
         has_choice = algorithm in plugins.names(plugins.REWARDS)
-        return {k: v for k, v in self.common.items() if k == 'agent' and has_choice}
+        asked = {**self.common, **self.special.get(algorithm, {})}
+        return {k: v for k, v in asked.items() if k == 'agent' and has_choice}
 
     def _run(self, algorithm: str, seed: int, foreign: set[str]) -> Run:
         """``foreign`` settings belong to other algorithms of the comparison."""
@@ -100,19 +139,51 @@ class Run:
         return isinstance(self.settings, OnlineSettings)
 
     def is_finished(self) -> bool:
-        """Whether it has learned to its end."""
+        """Whether it has learned to its end and saved the policy it ended with.
+
+        Raises:
+            UserError: it has, with other settings.
+
+        """
         rows = read_metrics(self.folder)
         if not rows or not (self.folder / POLICY).exists():
             return False
         values: dict[str, Any] = settings.values(self.settings)
         goal = values.get('stop_at_success', 0.0)
         total = values['total_steps'] if self.is_online else values['learner.epochs']
-        return rows[-1]['step'] >= total or 0 < goal <= rows[-1].get('evaluation/best', -1.0)
+        if rows[-1]['step'] < total and not 0 < goal <= rows[-1].get('evaluation/best', -1.0):
+            return False
+        if read_tensors(self.folder / POLICY, 'policy')[1]['step'] != rows[-1]['step']:
+            return False  # killed between its last row and its last policy
+        recorded = read_json(self.folder / 'run.json')['settings']
+        check_unchanged(recorded, self.settings, str(self.folder))
+        return True
 
-    def command(self) -> list[str]:
-        """Return the command that begins or continues it."""
+    def start(self, jobs: int) -> subprocess.Popen | None:
+        """Begin or continue it in a process; None while another process is at it.
+
+        The process holds the lock of its log until it ends, whatever becomes of this one. It has
+        a session of its own: Ctrl-C reaches only us.
+        """
         flags = [f'--{name.replace("_", "-")}={value}' for name, value in self.given.items()]
-        return [sys.executable, '-m', 'drail_ros.cli', 'train', *flags, '--resume=true']
+        environment = os.environ | ({'OMP_NUM_THREADS': '1'} if jobs > 1 else {})
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / LOG).open('ab') as log:
+            try:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            return subprocess.Popen(
+                [sys.executable, '-m', 'drail_ros.cli', 'train', *flags, '--resume=true'],
+                env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                start_new_session=True)
+
+    def tail(self) -> str:
+        """Return the last lines of its log; of a progress bar only what it showed last."""
+        text = (self.folder / LOG).read_bytes().decode(errors='replace').rstrip()
+        shown = [line.rstrip('\r').rpartition('\r')[2]
+                 for line in text.split('\n')[-_TAIL_LINES:]]
+        return '\n'.join(f'  {line}' for line in shown)
 
 
 def compare(what: Comparison, say: Callable[[str], None]) -> int:
@@ -123,77 +194,95 @@ def compare(what: Comparison, say: Callable[[str], None]) -> int:
 
     """
     runs = what.runs()
-    what.output.mkdir(parents=True, exist_ok=True)
     todo = [run for run in runs if not run.is_finished()]
+    what.output.mkdir(parents=True, exist_ok=True)
     say(f'{len(runs)} runs, {len(runs) - len(todo)} of them finished before')
-    status = _run_all(todo, what.jobs, say)
-    if status == INTERRUPTED:
+    try:
+        with _ended_like_ctrl_c():
+            failed = _run_all(todo, what.jobs, say)
+            outcomes = [_judge(run, what.episodes, say) for run in runs if run not in failed]
+    except KeyboardInterrupt:
         say('interrupted; the same command goes on')
-        return status
-    finished = [run for run in runs if run.is_finished()]
-    if not finished:
-        raise UserError('no run was finished', found=f'see the log files in {what.output}')
-    outcomes = [_judge(run, what.episodes, say) for run in finished]
-    say(write_comparison(outcomes, task_of(finished[0].settings).has_success, what.output))
-    say(f'written to {what.output}: comparison.png, comparison.md, comparison.csv')
-    return status
+        return INTERRUPTED
+    if not outcomes:
+        raise UserError('no run was finished', found=f'see {what.output}/*/{LOG}')
+    table = write_comparison(outcomes, task_of(runs[0].settings), what.command(), what.output)
+    say(f'\n{table}\nwritten to {what.output}: comparison.png, comparison.md, comparison.csv\n'
+        f'the same again, or more of it: {what.command()}')
+    if failed:
+        say(f'failed and left out: {", ".join(run.name for run in failed)}')
+    return 1 if failed else 0
 
 
-def _run_all(todo: Sequence[Run], jobs: int, say: Callable[[str], None]) -> int:
-    waiting, running, status = list(todo), dict[Run, subprocess.Popen](), 0
+@contextlib.contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Have ``kill`` and a closed terminal stop the runs as well."""
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+    before = {number: signal.signal(number, interrupt)
+              for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run_all(todo: Sequence[Run], jobs: int, say: Callable[[str], None]) -> list[Run]:
+    """Run all, so many at a time; return those that failed."""
+    waiting, running = list(todo), dict[Run, subprocess.Popen]()
+    failed: list[Run] = []
+    elsewhere: set[Run] = set()
     try:
         while waiting or running:
-            while waiting and len(running) < jobs:
-                run = waiting.pop(0)
-                say(f'{run.name} begins ({len(waiting)} to follow)')
-                running[run] = _start(run, jobs)
-            for run, process in list(running.items()):
-                try:
-                    code = process.wait(_WAIT_S / len(running))
-                except subprocess.TimeoutExpired:
-                    continue
-                del running[run]
-                if code:
-                    status = 1
-                    say(f'{run.name} failed with exit status {code}:\n{_tail(run)}')
-    except KeyboardInterrupt:
-        status = INTERRUPTED
+            for run in waiting[:]:
+                if len(running) == jobs:
+                    break
+                process = run.start(jobs)
+                if process:
+                    waiting.remove(run)
+                    running[run] = process
+                    say(f'{run.name} begins ({len(waiting)} to follow)')
+                elif run not in elsewhere:
+                    elsewhere.add(run)
+                    say(f'{run.name} is still run by a comparison before this one; waiting')
+            time.sleep(_POLL_S)
+            for run in [run for run, process in running.items() if process.poll() is not None]:
+                if code := running.pop(run).returncode:
+                    failed.append(run)
+                    say(f'{run.name} failed with exit status {code}:\n{run.tail()}')
     finally:
-        for process in running.values():
-            process.send_signal(signal.SIGINT)
-        for process in running.values():
-            process.wait()
-    return status
+        _end(list(running.values()))
+    return failed
 
 
-def _start(run: Run, jobs: int) -> subprocess.Popen:
-    """In a process group of its own: Ctrl-C reaches only us."""
-    environment = dict(os.environ)
-    if jobs > 1:
-        environment['OMP_NUM_THREADS'] = '1'
-    with run.folder.with_suffix('.log').open('ab') as log:
-        return subprocess.Popen(run.command(), env=environment, stdout=log,
-                                stderr=subprocess.STDOUT, start_new_session=True)
-
-
-def _tail(run: Run) -> str:
-    text = run.folder.with_suffix('.log').read_text('utf-8', errors='replace')
-    return '\n'.join(f'  {line}' for line in text.splitlines()[-_TAIL_LINES:])
+def _end(processes: Sequence[subprocess.Popen]) -> None:
+    """Ask, then insist; another Ctrl-C insists at once."""
+    for number, grace_s in _ENDING:
+        for process in processes:
+            process.send_signal(number)
+        until = time.monotonic() + grace_s
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            for process in processes:
+                process.wait(max(until - time.monotonic(), 0.0))
+            return
 
 
 def _judge(run: Run, episodes: int, say: Callable[[str], None]) -> Outcome:
     """Evaluate the last policy, its actions and, where it has any, samples; unless it was."""
-    path, policy = run.folder / FINAL, run.folder / POLICY
-    final = read_json(path) if path.exists() else {'episodes': 0}
-    if final['episodes'] < episodes:
-        for name, sampled in (('score', False), ('sampled_score', True)):
-            try:
-                result, _ = session.evaluate_policy(policy, episodes=episodes, noise=0.0,
+    path, file = run.folder / FINAL, run.folder / POLICY
+    policy, info = load_policy(file)
+    final = read_json(path) if path.exists() else {}
+    if final.get('episodes', 0) < episodes or final.get('step') != info['step']:
+        kinds = {'score': False} | ({} if isinstance(policy, PlanningPolicy)
+                                    else {'sampled_score': True})
+        final = {'step': info['step']}
+        for name, sampled in kinds.items():
+            with one_thread():
+                result, _ = session.evaluate_policy(file, episodes=episodes, noise=0.0,
                                                     seed=_EVALUATION_SEED, sampled=sampled)
-            except UserError:  # a policy that plans has no samples
-                continue
             final |= {name: result.score, 'episodes': result.episodes}
+            say(f'{run.name}{", sampled" if sampled else ""}: {result}')
         write_json(path, final)
-        say(f'{run.name}: {final["score"]:.4g}')
     return Outcome(run.algorithm, run.seed, run.is_online, read_metrics(run.folder),
-                   final['score'], final.get('sampled_score'))
+                   final['score'], final.get('sampled_score'), final['episodes'])

@@ -42,19 +42,21 @@ def plot_curves(runs: Sequence[Path], output: Path) -> None:
 
 def mean_and_spread(members: list[list[dict[str, float]]],
                     name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps in millions, mean and std of a metric over runs, to where the shortest run ends."""
+    """Steps, mean and std of a metric over runs, between the steps that all of them have."""
     curves = [(np.array([row['step'] for row in rows]), np.array([row[name] for row in rows]))
               for rows in members]
     steps = np.unique(np.concatenate([s for s, _ in curves]))
-    steps = steps[steps <= min(s[-1] for s, _ in curves)]
+    steps = steps[(steps >= max(s[0] for s, _ in curves))
+                  & (steps <= min(s[-1] for s, _ in curves))]
     values = np.array([np.interp(steps, s, v) for s, v in curves])
-    return steps / 1e6, values.mean(axis=0), values.std(axis=0)
+    return steps, values.mean(axis=0), values.std(axis=0)
 
 
 def _percent(members: list[list[dict[str, float]]],
              name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps in millions, mean and std in percent."""
     steps, mean, spread = mean_and_spread(members, name)
-    return steps, 100 * mean, 100 * spread
+    return steps / 1e6, 100 * mean, 100 * spread
 
 
 def _grouped(runs: Sequence[Path]) -> dict[str, list[list[dict[str, float]]]]:
