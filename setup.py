@@ -39,6 +39,7 @@ setup(
         'numpy>=1.26',
         'onnx',
         'onnxruntime>=1.20',
+        'onnxscript',
         'pyyaml',
         'safetensors',
         'tensorboard',

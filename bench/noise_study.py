@@ -1,7 +1,9 @@
 """Which randomness helps DRAIL: noise shared between the labels or not, in training and reward.
 
 Trains every variant on fetch_push with its default settings, several seeds, up to a number of
-environment steps, and prints the deterministic and sampled success there, mean ± std.
+environment steps, and prints the deterministic and sampled success there, mean ± std. Beside it,
+the variance of each way to estimate L⁻ - L⁺, measured on the models that were trained; both in one
+figure.
 
     .venv/bin/python bench/noise_study.py [--steps 196608] [--seeds 0 1 2] [--variants …]
 
@@ -16,8 +18,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
+from matplotlib.figure import Figure
 
-from drail_ros import session
+from drail_ros import plugins, session, settings
+from drail_ros.learn.batch import Batch
+from drail_ros.learn.checkpoint import load_checkpoint
+from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.run_folder import read_metrics
 from drail_ros.learn.run_settings import make_run_settings, task_of
 from drail_ros.learn.trainer import Trainer
@@ -31,6 +38,9 @@ VARIANTS = {
                                  'reward.reward_shared_noise': False, 'reward.reward_draws': 1},
 }
 """Noise of the two labels in training / in the reward, with the draws averaged there."""
+
+DRAWS = (1, 2, 4, 8, 16)
+SAMPLES, REPEATS = 512, 64
 
 
 def main() -> None:
@@ -49,11 +59,17 @@ def main() -> None:
              for key in ('evaluation', 'evaluation_sampled'))}
         print(variant, *(f'{key} {mean:.1%} ± {std:.1%}' for key, (mean, std)
                          in table[variant].items()), flush=True)
+    noise = {shared: np.mean([relative_variance(folder, shared) for folder in (
+        folder_of(variant, seed, options) for variant in options.variants
+        for seed in options.seeds)], axis=0) for shared in (True, False)}
+    for shared, values in noise.items():
+        print('shared' if shared else 'independent', dict(zip(DRAWS, values.round(3).tolist())))
+    draw(table, noise, options)
     print(json.dumps({'name': 'noise_study', 'value': table, 'against': None, 'ratio': None}))
 
 
 def train(variant: str, seed: int, options: argparse.Namespace) -> Path:
-    folder = options.output / f'{variant.replace("/", "_")}_{seed}'
+    folder = folder_of(variant, seed, options)
     run = make_run_settings({'seed': seed, 'output_dir': str(folder), 'resume': True,
                              **VARIANTS[variant]})
     if not any(row['step'] >= options.steps for row in read_metrics(folder)):
@@ -63,6 +79,62 @@ def train(variant: str, seed: int, options: argparse.Namespace) -> Path:
         trainer.run(lambda: trainer.step >= options.steps)
         sim.close()
     return folder
+
+
+def folder_of(variant: str, seed: int, options: argparse.Namespace) -> Path:
+    return options.output / f'{variant.replace("/", "_")}_{seed}'
+
+
+def relative_variance(folder: Path, shared: bool) -> np.ndarray:
+    """Variance of one estimate of L⁻ - L⁺ over that between samples, for each of ``DRAWS``."""
+    run = make_run_settings({})
+    task, demonstrations = task_of(run), session.demonstrations_for(run, print)
+    state = load_checkpoint(folder / 'checkpoint.safetensors')
+    normaliser = RunningNormaliser(task.observation_size)
+    normaliser.load_state_dict(state['normaliser'])
+    make_reward, _ = plugins.load(plugins.REWARDS, 'drail')
+    random = np.random.default_rng(0)
+    rows = random.choice(len(demonstrations), SAMPLES)
+    action = demonstrations.action[rows].copy()
+    action[::2] = random.uniform(-1, 1, action[::2].shape)  # half of them no expert's
+    obs = normaliser(torch.tensor(demonstrations.obs[rows]))
+    batch = Batch(obs, torch.from_numpy(action), obs)
+    model = make_reward(task.observation_size, task.action_size, run.reward,
+                        torch.Generator().manual_seed(0))
+    model.load_state_dict(state['reward_model'])
+    result = []
+    for draws in DRAWS:
+        model.settings = settings.replace(
+            run.reward, {'reward_shared_noise': shared, 'reward_draws': draws})
+        estimates = torch.stack([model.reward(batch) for _ in range(REPEATS)])
+        result.append((estimates.var(0).mean() / estimates.mean(0).var()).item())
+    return np.array(result)
+
+
+def draw(table: dict, noise: dict[bool, np.ndarray], options: argparse.Namespace) -> None:
+    """Left: how noisy each estimate is. Right: what was learned with it."""
+    figure = Figure(figsize=(10, 4), layout='constrained')
+    left, right = figure.subplots(1, 2)
+    for shared, marker in ((False, 's'), (True, 'o')):
+        left.plot(DRAWS, noise[shared], marker=marker,
+                  label='shared (t, ε)' if shared else 'independent (t, ε)')
+    left.set(xscale='log', yscale='log', xlabel='draws averaged',
+             ylabel='variance of an estimate of L⁻ - L⁺\nover that between samples')
+    left.set_xticks(DRAWS, map(str, DRAWS))
+    left.legend(frameon=False)
+    left.grid(alpha=0.3)
+    places = np.arange(len(table))
+    for offset, key, label in ((-0.2, 'evaluation', 'mean action'),
+                               (0.2, 'evaluation_sampled', 'sampled actions')):
+        means, stds = zip(*(values[key] for values in table.values()))
+        right.bar(places + offset, 100 * np.array(means), 0.38, yerr=100 * np.array(stds),
+                  capsize=3, label=label)
+    right.set_xticks(places, [name.replace('/', '\n') for name in table], fontsize=8)
+    right.set(ylabel='success [%]', ylim=(0, 105), xlabel='noise in training, in the reward '
+              '(draws averaged)', title=f'after {options.steps:,} steps, '
+              f'{len(options.seeds)} seeds')
+    right.legend(frameon=False)
+    figure.savefig(options.output / 'noise_study.png', dpi=150)
 
 
 def row_at(folder: Path, steps: int) -> dict[str, float]:
