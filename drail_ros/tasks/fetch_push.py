@@ -249,7 +249,7 @@ PLUGIN = Task(
         'diffail off_policy': {'reward.learning_rate': 3e-4},
         'wail ppo': {'reward.learning_rate': 8e-5, 'reward.epochs': 4},
         'airl ppo': {'learner.final_std': 0.0, 'reward.epochs': 4},
-        'smiling': {'terminations': 'absorbing'},
+        'smiling': {'terminations': 'absorbing', 'reward.batch_size': 1024},
         'iq_learn': {'learner.actor_learning_rate': 3e-4},
         'value_dice': {'learner.actor_learning_rate': 1e-4},
         'diffusion_policy': {'learner.learning_rate': 3e-4},
