@@ -45,7 +45,7 @@ def test_from_demonstrations_to_pictures(tmp_path: Path, sine_demos: Path,
     for name in ('d.png', 's.png', 'c.png'):
         assert (tmp_path / name).read_bytes().startswith(b'\x89PNG')
     printed = capsys.readouterr().out
-    assert 'roughness' in printed and 'success' in printed
+    assert 'roughness' in printed and 'return' in printed
 
 
 def test_cloning_and_its_evaluation(tmp_path: Path, sine_demos: Path) -> None:
@@ -60,7 +60,7 @@ def test_cloning_and_its_evaluation(tmp_path: Path, sine_demos: Path) -> None:
     pytest.param(['train', '--task=sinus'], 'did you mean sine', id='task'),
     pytest.param(['train', '--algorithm=gial'], 'did you mean gail', id='algorithm'),
     pytest.param(['train', '--noise=9'], 'noise level is out of range', id='noise'),
-    pytest.param(['train', '--agent.clip=-1'], 'out of range', id='range'),
+    pytest.param(['train', '--learner.clip=-1'], 'out of range', id='range'),
     pytest.param(['train', '--seed=one'], 'wrong type', id='type'),
     pytest.param(['train', '--demo-path=/nowhere'], '/nowhere', id='demos'),
     pytest.param(['demos', 'collect', '--task=sinus'], 'did you mean sine', id='collect'),

@@ -12,9 +12,10 @@ _LATEST = 100
 
 
 class EpisodeMeter:
-    """Success and return of the latest episodes of N environments."""
+    """Success of the latest episodes of N environments, or their return."""
 
-    def __init__(self, num_envs: int) -> None:
+    def __init__(self, num_envs: int, has_success: bool) -> None:
+        self._has_success = has_success
         self._running = np.zeros(num_envs)
         self._latest: deque[tuple[float, float]] = deque(maxlen=_LATEST)
 
@@ -26,11 +27,11 @@ class EpisodeMeter:
         self._running[ended] = 0.0
 
     def metrics(self) -> dict[str, float]:
-        """Return means to log; nothing before an episode ended."""
+        """Return the mean to log; nothing before an episode ended."""
         if not self._latest:
             return {}
         returns, success = np.mean(self._latest, axis=0).tolist()
-        return {'train/return': returns, 'train/success_rate': success}
+        return {'train/success_rate': success} if self._has_success else {'train/return': returns}
 
     def get_state(self) -> State:
         """Return a copy of the state."""

@@ -59,7 +59,7 @@ class Trainer:
         self.folder = RunFolder(run, self._demonstrations_hash)
         self.step, self.best = 0, -math.inf
         self.seconds = dict.fromkeys(('simulation', 'reward_model', 'policy'), 0.0)
-        self.episodes = EpisodeMeter(run.num_envs)
+        self.episodes = EpisodeMeter(run.num_envs, task.has_success)
         if run.resume and self.folder.checkpoint.exists():
             self._load(load_checkpoint(self.folder.checkpoint))
         else:

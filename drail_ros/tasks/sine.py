@@ -35,6 +35,11 @@ def observe(readings: Array) -> Array:
     return readings[:, :1].astype(np.float32)
 
 
+def curve(state: Array) -> Array:
+    """Return the best actions ``[N]`` at states ``[N]``."""
+    return np.sin(0.2 * np.pi * state)
+
+
 def scripted_expert(obs: Array, rng: np.random.Generator) -> Array:
     """Observations ``[N, 1]`` → actions ``[N, 1]`` around the curve."""
     noise = rng.normal(0.0, EXPERT_NOISE_STD, obs.shape)
@@ -57,6 +62,7 @@ PLUGIN = Task(
     readings=(Reading('states', HORIZON + 1, '', 'state', 'std_msgs/msg/Float32', 'data'),),
     observe=observe,
     succeeded=lambda readings: np.zeros(len(readings), bool),
+    reward=lambda before, action, after: -np.square(action[:, 0] - curve(before[:, 0])),
     demonstrations=40,
     expert=scripted_expert,
     demonstrated=demonstrated,

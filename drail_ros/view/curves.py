@@ -1,4 +1,4 @@
-"""Learning curves: success over environment steps, seeds of one method averaged."""
+"""Learning curves: success or return over environment steps, seeds of one method averaged."""
 
 from __future__ import annotations
 
@@ -12,29 +12,35 @@ from drail_ros.errors import UserError
 from drail_ros.files import read_json
 from drail_ros.learn.run_folder import read_metrics
 
-_RATE = 'evaluation/success_rate'
-_SAMPLED = 'evaluation_sampled/success_rate'
+_METRICS = ('success_rate', 'return')
+"""What an evaluation logs: the first where a task has success, else the second."""
 
 
 def plot_curves(runs: Sequence[Path], output: Path) -> None:
     """Draw the runs; those that differ in nothing but the seed share a mean ± std band.
 
     Raises:
-        UserError: a folder holds no run, or a run without an evaluation.
+        UserError: a folder holds no run, or a run without an evaluation, or some runs tell
+            success and some tell returns.
 
     """
+    groups, metric = _grouped(runs)
+    in_percent = metric == _METRICS[0]
+    scale = 100.0 if in_percent else 1.0
     figure = Figure(figsize=(8, 4.5), layout='constrained')
     axes = figure.subplots()
-    for label, members in _grouped(runs).items():
+    for label, members in groups.items():
         name = f'{label} ({len(members)} seeds)' if len(members) > 1 else label
-        steps, mean, spread = _percent(members, _RATE)
-        line, = axes.plot(steps, mean, label=name)
-        axes.fill_between(steps, mean - spread, mean + spread, alpha=0.2,
-                          color=line.get_color(), linewidth=0)
-        steps, mean, _ = _percent(members, _SAMPLED)
-        axes.plot(steps, mean, linestyle=':', color=line.get_color())
-    axes.set(xlabel='environment steps [million]', ylabel='success [%], dotted: sampled actions',
-             ylim=(-2, 102))
+        steps, mean, spread = mean_and_spread(members, f'evaluation/{metric}')
+        line, = axes.plot(steps / 1e6, scale * mean, label=name)
+        axes.fill_between(steps / 1e6, scale * (mean - spread), scale * (mean + spread),
+                          alpha=0.2, color=line.get_color(), linewidth=0)
+        steps, mean, _ = mean_and_spread(members, f'evaluation_sampled/{metric}')
+        axes.plot(steps / 1e6, scale * mean, linestyle=':', color=line.get_color())
+    what = 'success [%]' if in_percent else 'return'
+    axes.set(xlabel='environment steps [million]', ylabel=f'{what}, dotted: sampled actions')
+    if in_percent:
+        axes.set_ylim(-2, 102)
     axes.grid(alpha=0.3)
     figure.legend(loc='outside lower center', ncols=3, frameon=False)
     figure.savefig(output, dpi=150)
@@ -52,14 +58,8 @@ def mean_and_spread(members: list[list[dict[str, float]]],
     return steps, values.mean(axis=0), values.std(axis=0)
 
 
-def _percent(members: list[list[dict[str, float]]],
-             name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps in millions, mean and std in percent."""
-    steps, mean, spread = mean_and_spread(members, name)
-    return steps / 1e6, 100 * mean, 100 * spread
-
-
-def _grouped(runs: Sequence[Path]) -> dict[str, list[list[dict[str, float]]]]:
+def _grouped(runs: Sequence[Path]) -> tuple[dict[str, list[list[dict[str, float]]]], str]:
+    """Return the evaluations of each run by label, and the metric they tell."""
     records = [read_json(run / 'run.json')['settings'] for run in runs]
     ignored = ('seed', 'output_dir', 'resume', 'demo_path', 'device', 'stop_at_success',
                'evaluate_every', 'checkpoint_every', 'evaluation_episodes')
@@ -68,12 +68,17 @@ def _grouped(runs: Sequence[Path]) -> dict[str, list[list[dict[str, float]]]]:
     if 'preset' in varied:
         varied = ['preset']  # it says all that differs with it
     groups: dict[str, list[list[dict[str, float]]]] = {}
-    for run, record in zip(runs, records):
-        rows = [row for row in read_metrics(run) if _RATE in row and _SAMPLED in row]
+    logs = [read_metrics(run) for run in runs]
+    metric = next((name for name in _METRICS for rows in logs for row in rows
+                   if f'evaluation/{name}' in row), _METRICS[0])
+    for run, record, log in zip(runs, records, logs):
+        rows = [row for row in log if f'evaluation_sampled/{metric}' in row]
         if not rows:
-            raise UserError(f'{run} has no evaluation yet', do='train further')
+            raise UserError(f'{run} has no curve of {metric} to draw',
+                            do='train further, and draw runs of one kind of task together; '
+                               'drail compare draws offline methods too')
         others = [f'{name}={record.get(name)}' for name in varied
                   if name != 'algorithm' and name in record]
         label = ' '.join([str(record['algorithm']), *others[:3]])
         groups.setdefault(label, []).append(rows)
-    return groups
+    return groups, metric

@@ -1,4 +1,4 @@
-"""The progress bar of a run: success rate, steps per second, time left."""
+"""The progress bar of a run: success or return, steps per second, time left."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ class ProgressBar:
         self._bar = tqdm(total=total, unit=unit, unit_scale=True, file=stream,
                          dynamic_ncols=True, smoothing=0.1,
                          mininterval=0.5 if stream.isatty() else 10.0)
-        self._success: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
 
     def report(self, step: int, metrics: dict[str, float]) -> None:
         """Show the state after an iteration."""
-        for label, name in (('train', 'train/success_rate'), ('eval', 'evaluation/success_rate'),
-                            ('best', 'evaluation/best')):
-            if name in metrics:
-                self._success[label] = f'{metrics[name]:.0%}'
-        self._bar.set_postfix(self._success, refresh=False)
+        for label, prefix in (('train', 'train'), ('eval', 'evaluation')):
+            if (name := f'{prefix}/success_rate') in metrics:
+                self._shown[label] = f'{metrics[name]:.0%}'
+            elif (name := f'{prefix}/return') in metrics:
+                self._shown[label] = f'{metrics[name]:.4g}'
+        if (best := metrics.get('evaluation/best')) is not None:
+            in_percent = 'evaluation/success_rate' in metrics
+            self._shown['best'] = f'{best:.0%}' if in_percent else f'{best:.4g}'
+        self._bar.set_postfix(self._shown, refresh=False)
         self._bar.update(step - self._bar.n)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A tiny task whose imitation is solved in seconds, and demonstrations of it."""
+"""Demonstrations of tasks, small and quickly made."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from drail_ros.data.demonstrations import Demonstrations, Episode, Layout
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.fetch_push import PLUGIN as FETCH_PUSH
+from drail_ros.tasks.point_reach import PLUGIN as POINT_REACH
 from drail_ros.tasks.task import Task
 
 
@@ -34,3 +35,9 @@ def scripted(task: Task, episodes: int) -> Demonstrations:
 def fetch_push_demonstrations() -> Demonstrations:
     """Twenty episodes of fetch_push."""
     return scripted(FETCH_PUSH, 20)
+
+
+@pytest.fixture(scope='session')
+def point_reach_demonstrations() -> Demonstrations:
+    """Fifty episodes of point_reach."""
+    return scripted(POINT_REACH, 50)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import scripted
 from drail_ros import plugins
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.learn.evaluate import evaluate
@@ -23,12 +22,6 @@ ENOUGH = 0.3
 """A policy with random weights succeeds in 3 % of the episodes: by chance, near the goal."""
 
 
-@pytest.fixture(scope='module')
-def demonstrations() -> Demonstrations:
-    """Fifty episodes."""
-    return scripted(POINT_REACH, 50)
-
-
 def success(policy: object) -> float:
     sim = make_sim(POINT_REACH, 50, 1.0)
     return evaluate(sim, policy.controller(50), 100, seed=7).success_rate  # type: ignore
@@ -39,13 +32,13 @@ def success(policy: object) -> float:
     pytest.param('drail', 'sac', id='drail sac'), pytest.param('diffail', 'ppo', id='diffail ppo'),
 ])
 def test_learns_by_acting(algorithm: str, agent: str, tmp_path: Path,
-                          demonstrations: Demonstrations) -> None:
+                          point_reach_demonstrations: Demonstrations) -> None:
     """Until it is good enough, at most for the task's own number of steps."""
     run = make_run_settings({
         'task': 'point_reach', 'algorithm': algorithm, 'output_dir': str(tmp_path / 'run'),
         **({'agent': agent} if agent else {})})
-    trainer = Trainer(make_sim(POINT_REACH, run.num_envs, 1.0), demonstrations, run,
-                      lambda step, metrics: None)
+    trainer = Trainer(make_sim(POINT_REACH, run.num_envs, 1.0),
+                      point_reach_demonstrations, run, lambda step, metrics: None)
     assert success(trainer.policy) < 0.2
     best, due = 0.0, 0.0
     while best < ENOUGH and not trainer.is_finished():
@@ -57,12 +50,12 @@ def test_learns_by_acting(algorithm: str, agent: str, tmp_path: Path,
 
 @pytest.mark.parametrize('algorithm', plugins.names(plugins.OFFLINE))
 def test_learns_from_demonstrations_alone(algorithm: str, tmp_path: Path,
-                                          demonstrations: Demonstrations) -> None:
+                                          point_reach_demonstrations: Demonstrations) -> None:
     run = make_run_settings({'task': 'point_reach', 'algorithm': algorithm,
                              'output_dir': str(tmp_path / 'run')})
     assert isinstance(run, OfflineSettings)
-    trainer = OfflineTrainer(make_sim(POINT_REACH, run.num_envs, 1.0), demonstrations, run,
-                             lambda epoch, metrics: None)
+    trainer = OfflineTrainer(make_sim(POINT_REACH, run.num_envs, 1.0),
+                             point_reach_demonstrations, run, lambda epoch, metrics: None)
     assert success(trainer.learner.policy) < 0.2
     trainer.run()
     assert success(trainer.learner.policy) >= 0.5

@@ -122,7 +122,7 @@ def test_a_second_trainer_is_refused(nodes: Nodes, tmp_path: Path, demo_path: Pa
 @pytest.mark.parametrize(('wrong', 'message'), [
     pytest.param({'reward__widht': 3}, "'reward.widht'", id='unknown-parameter'),
     pytest.param({'task': 'fetch_puhs'}, 'did you mean fetch_push', id='unknown-task'),
-    pytest.param({'agent__clip': -1.0}, 'out of range', id='range'),
+    pytest.param({'learner__clip': -1.0}, 'out of range', id='range'),
     pytest.param({'demo_path': '/nowhere'}, '/nowhere', id='no-demonstrations'),
 ])
 def test_wrong_parameters_are_named(wrong: dict[str, object], message: str, nodes: Nodes,
