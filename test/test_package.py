@@ -23,7 +23,6 @@ DEPENDS = {depend.text for depend in PACKAGE if depend.tag.endswith('depend')}
 ROSDEP_KEYS = {
     'gymnasium': 'python3-gymnasium-pip',
     'gymnasium_robotics': 'python3-gymnasium-robotics-pip',
-    'h5py': 'python3-h5py',
     'matplotlib': 'python3-matplotlib',
     'mujoco': 'python3-mujoco-pip',
     'numpy': 'python3-numpy',
