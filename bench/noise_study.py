@@ -40,7 +40,7 @@ VARIANTS = {
 """Noise of the two labels in training / in the reward, with the draws averaged there."""
 
 DRAWS = (1, 2, 4, 8, 16)
-SAMPLES, REPEATS = 512, 64
+SAMPLES, REPEATS = 256, 24
 
 
 def main() -> None:

@@ -1,0 +1,63 @@
+"""Settings of a run: what tasks, algorithms, agents and presets choose, and what they refuse."""
+
+from __future__ import annotations
+
+import pytest
+
+from drail_ros import plugins, settings
+from drail_ros.errors import UserError
+from drail_ros.learn.names import PRESETS, agents, algorithms
+from drail_ros.learn.run_settings import make_run_settings
+
+TASKS = plugins.names(plugins.TASKS)
+RUNS = [{'algorithm': name} for name in algorithms()] + [
+    {'algorithm': name, 'agent': agent} for name in plugins.names(plugins.REWARDS)
+    for agent in agents()]
+
+
+@pytest.mark.parametrize('task', TASKS)
+@pytest.mark.parametrize('preset', PRESETS)
+def test_every_combination_has_settings(task: str, preset: str) -> None:
+    for chosen in RUNS:
+        run = make_run_settings({'task': task, 'preset': preset, **chosen})
+        assert run.task == task
+
+
+@pytest.mark.parametrize('task', TASKS)
+def test_a_task_names_only_settings_that_some_run_has(task: str) -> None:
+    words = {*algorithms(), *agents(), *PRESETS, '*', 'off_policy'}
+    known = {name for chosen in RUNS
+             for name in settings.specs(make_run_settings({'task': task, **chosen}))}
+    for key, own in plugins.load(plugins.TASKS, task).training.items():
+        assert set(key.split()) <= words, key
+        assert own.keys() <= known, key
+
+
+def test_the_special_comes_after_the_general() -> None:
+    def epochs(**chosen: str) -> object:
+        return settings.values(make_run_settings(chosen))['reward.epochs']
+
+    assert epochs(algorithm='drail') == 4
+    assert epochs(algorithm='drail', agent='sac') == 1
+    assert epochs(algorithm='drail', preset='published') == 1
+
+
+def test_an_algorithm_brings_its_agent() -> None:
+    found = {name: settings.values(make_run_settings({'algorithm': name}))['agent']
+             for name in ('drail', 'dac', 'iq_learn')}
+    assert found == {'drail': 'ppo', 'dac': 'sac', 'iq_learn': 'iq_learn'}
+
+
+@pytest.mark.parametrize(('chosen', 'message'), [
+    pytest.param({'algorithm': 'iq_learn', 'agent': 'ppo'}, 'is its own agent', id='own agent'),
+    pytest.param({'algorithm': 'gail', 'agent': 'sacc'}, 'did you mean sac', id='agent'),
+    pytest.param({'algorithm': 'opolo', 'terminations': 'absorbing'}, 'no value of an absorbing',
+                 id='implicit'),
+    pytest.param({'algorithm': 'true_reward', 'terminations': 'absorbing'},
+                 'no value of an absorbing', id='no learned reward'),
+    pytest.param({'algorithm': 'gail', 'terminations': 'absorbing', 'learner.discount': 1.0},
+                 'without a discount', id='discount'),
+])
+def test_what_does_not_go_together_is_refused(chosen: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        make_run_settings(chosen)
