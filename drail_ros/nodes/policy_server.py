@@ -40,6 +40,8 @@ from drail_ros.nodes.sensor_messages import (
 from drail_ros.settings import Settings, setting
 from drail_ros.tasks.task import Task
 
+_LONGEST_GAP = 2.5
+"""Control periods between two observations after which what was seen and planned is forgotten."""
 _LATENCIES = 1000
 """Latest latencies kept for the percentiles."""
 
@@ -206,13 +208,17 @@ class PolicyServer(LifecycleNode):
     def _act(self) -> None:
         assert self._policy is not None
         stamp, arrived = max(self._stamps.values()), max(self._arrived.values())
-        self._last_stamp = min(self._stamps.values())
+        seen, last = min(self._stamps.values()), self._last_stamp
         self._stamps.clear()
-        command = self._controller(self._task.observe(self._row[None]))[0]
-        if not np.isfinite(command).all():
-            self._refuse('command not finite', f'the policy computed {command}')
+        if seen != last:
+            if last and (seen - last).nanoseconds > _LONGEST_GAP * 1e9 / self._task.rate_hz:
+                self._use(self._policy)
+            self._last_stamp = seen
+            self._answer = self._controller(self._task.observe(self._row[None]))[0]
+        if not np.isfinite(self._answer).all():
+            self._refuse('command not finite', f'the policy computed {self._answer}')
             return
-        self._command.publish(command_message(self._task, command, stamp.to_msg()))
+        self._command.publish(command_message(self._task, self._answer, stamp.to_msg()))
         self._acted = time.monotonic()
         self._commands += 1
         self._latency_s.append(self._acted - arrived)

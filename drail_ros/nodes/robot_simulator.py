@@ -38,6 +38,8 @@ from drail_ros.tasks.task import Task
 
 _REPEAT_AFTER_S = 0.5
 """Sensors are published again when no command answers them for so long."""
+_BETWEEN_EPISODES = 10
+"""Control periods that pass between episodes: by the stamps, who acts can tell that one began."""
 _NANOSECONDS = 1_000_000_000
 
 
@@ -124,6 +126,7 @@ class RobotSimulator:
         self._lengths.append(self._age)
         self._returns.append(self._return)
         self._age, self._return = 0, 0.0
+        self._steps += _BETWEEN_EPISODES
         self._command = np.zeros(self._task.action_size)
         result = Evaluation(len(self._lengths), self._successes, float(np.mean(self._lengths)),
                             self._task.has_success, tuple(self._returns))
@@ -156,6 +159,7 @@ class RobotSimulator:
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._sim.reset(self._settings.seed + EVALUATION_SEED)
         self._age, self._return = 0, 0.0
+        self._steps += _BETWEEN_EPISODES
         self._publish()
         response.success = True
         return response
