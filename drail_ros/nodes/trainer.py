@@ -69,8 +69,9 @@ class TrainerNode(Node):
         """Run to the end, or until told to stop."""
         run, log = self.run_settings, self.get_logger()
         demonstrations = session.demonstrations_for(run, log.info)
-        log.info(f'{len(demonstrations)} transitions in {demonstrations.num_episodes} '
-                 f'demonstrations; run folder {run.output_dir}')
+        found = (f'{len(demonstrations)} transitions in {demonstrations.num_episodes} '
+                 'demonstrations' if demonstrations else 'no demonstrations needed')
+        log.info(f'{found}; run folder {run.output_dir}')
         sim = self._make_sim()
         values = settings.values(run)
         bar = ProgressBar(int(values.get('total_steps', values.get('learner.epochs', 0))), 'step')
