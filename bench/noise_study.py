@@ -130,9 +130,9 @@ def draw(table: dict, noise: dict[bool, np.ndarray], options: argparse.Namespace
         right.bar(places + offset, 100 * np.array(means), 0.38, yerr=100 * np.array(stds),
                   capsize=3, label=label)
     right.set_xticks(places, [name.replace('/', '\n') for name in table], fontsize=8)
-    right.set(ylabel='success [%]', ylim=(0, 120), yticks=range(0, 101, 20), xlabel='noise in training, in the reward '
-              '(draws averaged)', title=f'after {options.steps:,} steps, '
-              f'{len(options.seeds)} seeds')
+    right.set(ylabel='success [%]', ylim=(0, 120), yticks=range(0, 101, 20),
+              xlabel='noise in training, in the reward (draws averaged)',
+              title=f'after {options.steps:,} steps, {len(options.seeds)} seeds')
     right.legend(frameon=False, loc='upper center', ncols=2)
     figure.savefig(options.output / 'noise_study.png', dpi=150)
 
