@@ -21,6 +21,7 @@ from drail_ros.learn.checkpoint import load_checkpoint, save_checkpoint
 from drail_ros.learn.evaluate import wilson_interval
 from drail_ros.learn.run_folder import read_metrics
 from drail_ros.learn.run_settings import make_run_settings
+from drail_ros.learn.terminations import TERMINATIONS
 from drail_ros.learn.trainer import Trainer
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.fetch_push import PLUGIN as FETCH_PUSH
@@ -78,6 +79,25 @@ def test_stopped_and_resumed_equals_never_stopped(
     trainer(parts, fetch_push_demonstrations, algorithm, agent, resume=True).run()
     assert_same_weights(whole, parts)
     assert [r['step'] for r in read_metrics(whole)] == [r['step'] for r in read_metrics(parts)]
+
+
+@pytest.mark.parametrize('terminations', TERMINATIONS)
+@pytest.mark.parametrize('agent', plugins.names(plugins.AGENTS))
+@pytest.mark.parametrize('algorithm', [
+    name for name in plugins.names(plugins.REWARDS) if name != 'true_reward'])
+def test_any_reward_model_pays_any_agent(
+        algorithm: str, agent: str, terminations: str, tmp_path: Path,
+        fetch_push_demonstrations: Demonstrations) -> None:
+    """From states too, however ends are valued; what an agent learns stays finite."""
+    run = trainer(tmp_path, fetch_push_demonstrations, algorithm, agent, total_steps=128,
+                  terminations=terminations, reward_offset=0.1,
+                  **{'reward.inputs': 'state_pair'})
+    before = [p.clone() for p in run.agent.actor.parameters()]
+    for _ in range(2):
+        run.iterate()
+    after = list(run.agent.actor.parameters())
+    assert all(p.isfinite().all() for p in after)
+    assert not all(map(torch.equal, before, after))
 
 
 def test_killed_and_resumed_equals_never_killed(
