@@ -60,7 +60,8 @@ def test_noise_predictor_learns_the_score_of_a_gaussian() -> None:
     """For x ~ N(μ, σ²) the best ε-prediction is √(1-ᾱ) (x_t - √ᾱ μ) / (ᾱ σ² + 1 - ᾱ)."""
     torch.manual_seed(0)
     random, steps, mean, std = generator(1), 50, 0.7, 0.5
-    loss = DiffusionLoss(NoisePredictor(1, 1, 64, 2, steps), steps)
+    alpha_bar = cosine_alpha_bar(steps)
+    loss = DiffusionLoss(NoisePredictor(1, 1, 64, 2, steps), alpha_bar)
     optimiser = torch.optim.Adam(loss.parameters(), lr=2e-3)
     for _ in range(1500):
         x = mean + std * torch.randn((256, 1), generator=random)
@@ -69,7 +70,6 @@ def test_noise_predictor_learns_the_score_of_a_gaussian() -> None:
         optimiser.zero_grad()
         loss(x, t, noise, torch.zeros(256, 1)).mean().backward()
         optimiser.step()
-    alpha_bar = cosine_alpha_bar(steps)
     for step in (10, 25, 40):
         a = alpha_bar[step].item()
         centre, spread = math.sqrt(a) * mean, math.sqrt(a * std ** 2 + 1 - a)
