@@ -33,7 +33,8 @@ from drail_ros.learn.run_settings import (
     needs_demonstrations,
     task_of,
 )
-from drail_ros.learn.trainer import Report, Trainer
+from drail_ros.learn.trainer import Trainer
+from drail_ros.learn.training_loop import Report, TrainingLoop
 from drail_ros.sim.batch_sim import BatchSim
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.task import Task
@@ -130,17 +131,15 @@ def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim
         if metrics.get('evaluation/is_best'):
             export(Path(run.output_dir) / BEST_POLICY, step)
 
+    trainer: TrainingLoop
     if isinstance(run, OfflineSettings):
         assert demonstrations is not None
-        offline = OfflineTrainer(sim, demonstrations, run, report_and_export)
-        offline.run(should_stop, save_asked)
-        policy_file, step = saved_policy(Path(run.output_dir)), offline.epoch
+        trainer = OfflineTrainer(sim, demonstrations, run, report_and_export)
     else:
         assert isinstance(run, OnlineSettings)
         trainer = Trainer(sim, demonstrations, run, report_and_export)
-        trainer.run(should_stop, save_asked)
-        policy_file, step = saved_policy(Path(run.output_dir)), trainer.step
-    return export(policy_file, step)
+    trainer.run(should_stop, save_asked)
+    return export(saved_policy(Path(run.output_dir)), trainer.step)
 
 
 def evaluate_policy(file: Path, *, episodes: int, noise: float, seed: int, num_envs: int = 32,

@@ -5,10 +5,8 @@ Drives any ``BatchSim``, any reward model and any agent; knows no topics, no tas
 
 from __future__ import annotations
 
-import math
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,31 +16,27 @@ import torch
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.learn.agents.agent import Agent, Rollout
 from drail_ros.learn.batch import Batch
-from drail_ros.learn.checkpoint import load_checkpoint, save_checkpoint
-from drail_ros.learn.compute import one_thread, pick_device, use_fast_matmul
+from drail_ros.learn.compute import one_thread
 from drail_ros.learn.episode_meter import EpisodeMeter
 from drail_ros.learn.evaluate import EVALUATION_SEED, evaluate
-from drail_ros.learn.networks import global_seed
 from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.policy import Policy
-from drail_ros.learn.records import Report, check_finite, evaluation_metrics, policy_info
 from drail_ros.learn.rewards.reward_model import RewardModel
-from drail_ros.learn.run_folder import BEST_POLICY, POLICY, RunFolder
 from drail_ros.learn.run_settings import OnlineSettings, plugins_of
 from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.training_loop import Report, TrainingLoop, evaluation_metrics
 from drail_ros.sim.batch_sim import BatchSim
 
 
-class Trainer:
-    """One run. ``report(step, metrics)`` is called after every iteration."""
+class Trainer(TrainingLoop):
+    """One run; a step is one of an environment."""
+
+    run_settings: OnlineSettings
+    policy: Policy
 
     def __init__(self, sim: BatchSim, demonstrations: Demonstrations | None, run: OnlineSettings,
                  report: Report) -> None:
-        self.sim, self.run_settings, self._report = sim, run, report
-        self.device = pick_device(run.device)
-        use_fast_matmul(run.fast_matmul)
-        self.generator = torch.Generator(self.device).manual_seed(run.seed)
-        global_seed(run.seed)
+        super().__init__(sim, demonstrations, run, report)
         task = sim.task
         make_agent, make_reward = plugins_of(run)
         self.normaliser = RunningNormaliser(task.observation_size).to(self.device)
@@ -55,35 +49,11 @@ class Trainer:
         self.teacher = Teacher(self._batch_of(demonstrations), self.reward_model,
                                self.normaliser, self.agent.actor, run.terminations,
                                run.reward_offset)
-        self._demonstrations_hash = demonstrations.content_hash() if demonstrations else ''
-        self.folder = RunFolder(run, self._demonstrations_hash)
-        self.step, self.best = 0, -math.inf
         self.seconds = dict.fromkeys(('simulation', 'reward_model', 'policy'), 0.0)
         self.episodes = EpisodeMeter(run.num_envs, task.has_success)
-        if run.resume and self.folder.checkpoint.exists():
-            self._load(load_checkpoint(self.folder.checkpoint))
-        else:
+        self.begin()
+        if self.step == 0:
             self._obs = sim.reset(run.seed)
-        self.folder.start_log(self.step)
-
-    def run(self, should_stop: Callable[[], bool] = lambda: False,
-            save_asked: threading.Event | None = None) -> None:
-        """Train to the end, or until ``should_stop``; what was learned is saved either way."""
-        try:
-            while not self.is_finished() and not should_stop():
-                metrics = self.iterate()
-                if self._due(self.run_settings.evaluate_every):
-                    metrics.update(self._evaluate())
-                self.folder.log(self.step, metrics)
-                self._report(self.step, metrics)
-                asked = save_asked is not None and save_asked.is_set()
-                if asked or self._due(self.run_settings.checkpoint_every):
-                    self.save()
-                    if save_asked is not None:
-                        save_asked.clear()
-        finally:
-            self.folder.close()
-        self.save()
 
     def iterate(self) -> dict[str, float]:
         """Run one iteration and return what there is to log."""
@@ -100,7 +70,7 @@ class Trainer:
         self.step += rollout.ended.numel()
         metrics |= self.episodes.metrics() | {
             'train/steps_per_s': rollout.ended.numel() / (time.perf_counter() - began)}
-        check_finite(metrics, f'step {self.step}', self.folder, self._state)
+        self.check_finite(metrics)
         return metrics
 
     def is_finished(self) -> bool:
@@ -108,10 +78,41 @@ class Trainer:
         goal = self.run_settings.stop_at_success
         return self.step >= self.run_settings.total_steps or 0 < goal <= self.best
 
-    def save(self) -> None:
-        """Write the checkpoint and the policy as it is now."""
-        save_checkpoint(self.folder.checkpoint, self._state())
-        self.policy.save(self.folder.path / POLICY, self._info())
+    def is_due(self, every: int) -> bool:
+        """Whether the latest iteration completed ``every`` steps, or was the last."""
+        per_iteration = self.run_settings.rollout_steps * self.sim.num_envs
+        last = self.step >= self.run_settings.total_steps
+        return last or self.step // every > (self.step - per_iteration) // every
+
+    def evaluate(self) -> dict[str, float]:
+        """Judge the mean action and samples; training goes on as if nothing happened."""
+        before = self.sim.get_state()
+        seed, episodes = self.run_settings.seed + EVALUATION_SEED, (
+            self.run_settings.evaluation_episodes)
+        sampler = torch.Generator(self.device).manual_seed(seed)
+        with one_thread():
+            result = evaluate(self.sim, self.policy.act, episodes, seed)
+            sampled = evaluate(self.sim, lambda obs: self.policy.act(obs, sampler), episodes,
+                               seed)
+        self._obs = self.sim.set_state(before)
+        return (evaluation_metrics('evaluation', result)
+                | evaluation_metrics('evaluation_sampled', sampled) | self.keep_best(result))
+
+    def state(self) -> dict[str, Any]:
+        """Return what an exact continuation needs."""
+        return {'seconds': self.seconds, 'episodes': self.episodes.get_state(),
+                'normaliser': self.normaliser.state_dict(),
+                'agent': self.agent.state_dict(),
+                'reward_model': self.reward_model.state_dict(), 'sim': self.sim.get_state()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from ``state``."""
+        self.seconds = state['seconds']
+        self.episodes.set_state({k: v.numpy() for k, v in state['episodes'].items()})
+        self.normaliser.load_state_dict(state['normaliser'])
+        self.agent.load_state_dict(state['agent'])
+        self.reward_model.load_state_dict(state['reward_model'])
+        self._obs = self.sim.set_state({k: v.numpy() for k, v in state['sim'].items()})
 
     def _collect(self) -> Rollout:
         steps = []
@@ -125,50 +126,6 @@ class Trainer:
             self._obs = step.obs
             self.episodes.add(step)
         return Rollout(*(torch.stack(column) for column in zip(*steps)))
-
-    def _evaluate(self) -> dict[str, float]:
-        """Success of the mean action and of samples; training goes on as if nothing happened."""
-        before = self.sim.get_state()
-        seed, episodes = self.run_settings.seed + EVALUATION_SEED, (
-            self.run_settings.evaluation_episodes)
-        sampler = torch.Generator(self.device).manual_seed(seed)
-        with one_thread():
-            result = evaluate(self.sim, self.policy.act, episodes, seed)
-            sampled = evaluate(self.sim, lambda obs: self.policy.act(obs, sampler), episodes,
-                               seed)
-        self._obs = self.sim.set_state(before)
-        is_best = result.score > self.best
-        if is_best:
-            self.best = result.score
-            self.policy.save(self.folder.path / BEST_POLICY, self._info())
-        return {**evaluation_metrics('evaluation', result),
-                **evaluation_metrics('evaluation_sampled', sampled),
-                'evaluation/is_best': float(is_best), 'evaluation/best': self.best}
-
-    def _due(self, every: int) -> bool:
-        per_iteration = self.run_settings.rollout_steps * self.sim.num_envs
-        last = self.step >= self.run_settings.total_steps
-        return last or self.step // every > (self.step - per_iteration) // every
-
-    def _info(self) -> dict[str, object]:
-        return policy_info(self.run_settings, self._demonstrations_hash, self.step)
-
-    def _state(self) -> dict[str, Any]:
-        return {'step': self.step, 'best': self.best, 'seconds': self.seconds,
-                'episodes': self.episodes.get_state(),
-                'normaliser': self.normaliser.state_dict(),
-                'agent': self.agent.state_dict(),
-                'reward_model': self.reward_model.state_dict(),
-                'generator': self.generator.get_state(), 'sim': self.sim.get_state()}
-
-    def _load(self, state: dict[str, Any]) -> None:
-        self.step, self.best, self.seconds = state['step'], state['best'], state['seconds']
-        self.episodes.set_state({k: v.numpy() for k, v in state['episodes'].items()})
-        self.normaliser.load_state_dict(state['normaliser'])
-        self.agent.load_state_dict(state['agent'])
-        self.reward_model.load_state_dict(state['reward_model'])
-        self.generator.set_state(state['generator'])
-        self._obs = self.sim.set_state({k: v.numpy() for k, v in state['sim'].items()})
 
     def _batch_of(self, demonstrations: Demonstrations | None) -> Batch:
         """Transitions of the expert; its ends count as the agent's do."""

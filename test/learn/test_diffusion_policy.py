@@ -89,7 +89,7 @@ def test_a_few_chunks_are_learned_by_heart(net: str,
     width, epochs = (64, 150) if net == 'unet' else (256, 600)
     method = learner(demos, net=net, width=width, learning_rate=3e-3, learning_rate_decay=False,
                      average_decay=0.9)
-    losses = [method.learn_epoch()['diffusion_policy/loss'] for _ in range(epochs)]
+    losses = [method.learn_epoch(0)['diffusion_policy/loss'] for _ in range(epochs)]
     assert np.mean(losses[-10:]) < 0.35 * losses[0]
     seen, planned = chunk_rows(demos, 2, 16)
     noise = np.random.default_rng(0).standard_normal((len(demos), 16, 3), np.float32)
@@ -102,7 +102,7 @@ def test_a_few_chunks_are_learned_by_heart(net: str,
 def test_the_moving_average_by_hand(fetch_push_demonstrations: Demonstrations) -> None:
     method = learner(fetch_push_demonstrations.subset(60), average_decay=0.75, batch_size=60)
     before = [p.clone() for p in method.policy.actor.net.parameters()]
-    method.learn_epoch()
+    method.learn_epoch(0)
     for old, new, average in zip(before, method.net.parameters(),
                                  method.policy.actor.net.parameters()):
         assert torch.allclose(average, 0.75 * old + 0.25 * new, atol=1e-6)

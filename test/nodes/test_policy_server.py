@@ -37,8 +37,8 @@ def cloned(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
     torch.manual_seed(0)
     learner = Bc(load(demo_path), BcSettings(epochs=60, learning_rate=1e-3, width=64),
                  torch.Generator().manual_seed(0))
-    for _ in range(learner.settings.epochs):
-        learner.learn_epoch()
+    for epoch in range(learner.settings.epochs):
+        learner.learn_epoch(epoch)
     path = tmp_path_factory.mktemp('policy') / 'policy.onnx'
     export_onnx(learner.policy, TASK, path, {'algorithm': 'bc'})
     return path

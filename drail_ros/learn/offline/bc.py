@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.learn.actors import GaussianActor
 from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.offline.offline_learner import (
     LearnerSettings,
+    OfflineLearner,
     decay_linearly,
     shuffled_pass,
 )
@@ -43,42 +44,34 @@ class BcSettings(LearnerSettings):
     layers: int = setting(3, 'hidden layers', low=1)
 
 
-class Bc(nn.Module):
+class Bc(OfflineLearner):
     """A Gaussian policy regressed on the demonstrations."""
+
+    settings: BcSettings
+    policy: Policy
 
     def __init__(self, demonstrations: Demonstrations, settings: BcSettings,
                  generator: torch.Generator) -> None:
-        super().__init__()
-        self.settings, self.generator = settings, generator
+        super().__init__(generator)
+        self.settings = settings
         self._obs = torch.tensor(demonstrations.obs, device=generator.device)
         self._action = torch.tensor(demonstrations.action, device=generator.device)
         self.policy = gaussian_policy(self._obs, self._action.shape[1], settings.width,
                                       settings.layers)
-        self.epoch = 0
-        self.optimiser = torch.optim.Adam(self._actor.parameters(), lr=settings.learning_rate,
-                                          fused=True)
+        self.optimisers['policy'] = torch.optim.Adam(
+            self._actor.parameters(), lr=settings.learning_rate, fused=True)
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """Put the optimiser and the passes made into ``state_dict``."""
-        return {'epoch': self.epoch, 'optimiser': self.optimiser.state_dict()}
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take the optimiser and the passes made out of ``state_dict``."""
-        self.epoch = state['epoch']
-        self.optimiser.load_state_dict(state['optimiser'])
-
-    def learn_epoch(self) -> dict[str, float]:
+    def learn_epoch(self, epoch: int) -> dict[str, float]:
         """Pass once over the demonstrations."""
         s, count = self.settings, len(self._obs)
         if s.learning_rate_decay:
-            decay_linearly(self.optimiser, s.learning_rate, self.epoch, s.epochs)
+            decay_linearly(self.optimisers['policy'], s.learning_rate, epoch, s.epochs)
         obs = self.policy.normaliser(self._obs)
         total, squares = obs.new_zeros(()), torch.zeros_like(self._action[0])
         for rows in shuffled_pass(count, s.batch_size, self.generator):
             loss, square = self._minibatch(obs[rows], self._action[rows])
             total += loss * len(rows)
             squares += square * len(rows)
-        self.epoch += 1
         if s.loss == 'mse':
             set_std(self._actor, (squares / count).sqrt())
         return {'bc/loss': total.item() / count, 'bc/mse': squares.mean().item() / count,
@@ -94,9 +87,7 @@ class Bc(nn.Module):
         mean = actor.mean(obs)
         square = (mean - action).square().mean(dim=0)
         loss = negative_log_likelihood(square, actor.log_std) if likelihood else square.mean()
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
+        self.descend('policy', loss)
         if likelihood:
             set_std(actor, actor.log_std.exp())
         return loss.detach(), square.detach()

@@ -19,10 +19,10 @@ actions in [-1, 1], the same order.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import relu
 
 from drail_ros.data.demonstrations import Demonstrations
@@ -37,9 +37,11 @@ from drail_ros.learn.diffusion import (
 from drail_ros.learn.offline.bc import gaussian_policy, set_std
 from drail_ros.learn.offline.offline_learner import (
     LearnerSettings,
+    OfflineLearner,
     decay_linearly,
     shuffled_pass,
 )
+from drail_ros.learn.policy import Policy
 from drail_ros.settings import setting
 
 
@@ -72,13 +74,16 @@ class DbcSettings(LearnerSettings):
                             expected='diffusion_epochs below epochs')
 
 
-class Dbc(nn.Module):
+class Dbc(OfflineLearner):
     """A diffusion model of the demonstrations, then a policy regressed on both."""
+
+    settings: DbcSettings
+    policy: Policy
 
     def __init__(self, demonstrations: Demonstrations, settings: DbcSettings,
                  generator: torch.Generator) -> None:
-        super().__init__()
-        self.settings, self.generator = settings, generator
+        super().__init__(generator)
+        self.settings = settings
         s = settings
         self._obs = torch.tensor(demonstrations.obs, device=generator.device)
         self._action = torch.tensor(demonstrations.action, device=generator.device)
@@ -88,30 +93,16 @@ class Dbc(nn.Module):
                              s.diffusion_steps)
         self.diffusion = DiffusionLoss(net, cosine_alpha_bar(s.diffusion_steps)).to(
             generator.device)
-        self.epoch = 0
-        self.policy_optimiser = torch.optim.Adam(self._actor.parameters(), lr=s.learning_rate,
-                                                 fused=True)
-        self.diffusion_optimiser = torch.optim.Adam(
+        self.optimisers['policy'] = torch.optim.Adam(
+            self._actor.parameters(), lr=s.learning_rate, fused=True)
+        self.optimisers['diffusion'] = torch.optim.Adam(
             self.diffusion.parameters(), lr=s.diffusion_learning_rate, fused=True)
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """Put the optimisers and the pass into ``state_dict``."""
-        return {'epoch': self.epoch, 'policy_optimiser': self.policy_optimiser.state_dict(),
-                'diffusion_optimiser': self.diffusion_optimiser.state_dict()}
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take the optimisers and the pass out of ``state_dict``."""
-        self.epoch = state['epoch']
-        self.policy_optimiser.load_state_dict(state['policy_optimiser'])
-        self.diffusion_optimiser.load_state_dict(state['diffusion_optimiser'])
-
-    def learn_epoch(self) -> dict[str, float]:
+    def learn_epoch(self, epoch: int) -> dict[str, float]:
         """Pass once over the demonstrations."""
-        model_learns = self.epoch < self.settings.diffusion_epochs
+        model_learns = epoch < self.settings.diffusion_epochs
         self.diffusion.requires_grad_(model_learns)
-        metrics = self._learn_model() if model_learns else self._learn_policy()
-        self.epoch += 1
-        return metrics
+        return self._learn_model() if model_learns else self._learn_policy(epoch)
 
     def _learn_model(self) -> dict[str, float]:
         obs, count = self.policy.normaliser(self._obs), len(self._obs)
@@ -119,17 +110,15 @@ class Dbc(nn.Module):
         for rows in shuffled_pass(count, self.settings.batch_size, self.generator):
             x = torch.cat([obs[rows], self._action[rows]], dim=1)
             loss = self._denoising(x, *self._draw(x)).mean()
-            self.diffusion_optimiser.zero_grad()
-            loss.backward()
-            self.diffusion_optimiser.step()
+            self.descend('diffusion', loss)
             total += loss.detach() * len(rows)
         return {'dbc/denoising_loss': total.item() / count}
 
-    def _learn_policy(self) -> dict[str, float]:
+    def _learn_policy(self, epoch: int) -> dict[str, float]:
         s, count = self.settings, len(self._obs)
         if s.learning_rate_decay:
-            decay_linearly(self.policy_optimiser, s.learning_rate,
-                           self.epoch - s.diffusion_epochs, s.epochs - s.diffusion_epochs)
+            decay_linearly(self.optimisers['policy'], s.learning_rate,
+                           epoch - s.diffusion_epochs, s.epochs - s.diffusion_epochs)
         obs = self.policy.normaliser(self._obs)
         total, squares = obs.new_zeros(()), torch.zeros_like(self._action[0])
         for rows in shuffled_pass(count, s.batch_size, self.generator):
@@ -137,9 +126,7 @@ class Dbc(nn.Module):
             square = (mean - self._action[rows]).square().mean(dim=0)
             excess = self.excess(obs[rows], mean, self._action[rows]).mean()
             loss = square.mean() + s.diffusion_weight * excess
-            self.policy_optimiser.zero_grad()
-            loss.backward()
-            self.policy_optimiser.step()
+            self.descend('policy', loss)
             total += excess.detach() * len(rows)
             squares += square.detach() * len(rows)
         set_std(self._actor, (squares / count).sqrt())

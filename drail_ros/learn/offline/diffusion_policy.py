@@ -16,10 +16,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.errors import UserError
@@ -28,6 +28,7 @@ from drail_ros.learn.networks import polyak
 from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.offline.offline_learner import (
     LearnerSettings,
+    OfflineLearner,
     decay_linearly,
     shuffled_pass,
 )
@@ -79,13 +80,16 @@ class DiffusionPolicySettings(LearnerSettings):
                             f'can be halved {self.layers - 1} times')
 
 
-class DiffusionPolicy(nn.Module):
+class DiffusionPolicy(OfflineLearner):
     """The network that learns, and the policy: its moving average."""
+
+    settings: DiffusionPolicySettings
+    policy: PlanningPolicy
 
     def __init__(self, demonstrations: Demonstrations, settings: DiffusionPolicySettings,
                  generator: torch.Generator) -> None:
-        super().__init__()
-        self.settings, self.generator = settings, generator
+        super().__init__(generator)
+        self.settings = settings
         s, device = settings, generator.device
         obs = torch.tensor(demonstrations.obs, device=device)
         actions = torch.tensor(demonstrations.action, device=device)
@@ -100,34 +104,21 @@ class DiffusionPolicy(nn.Module):
         self.net = copy.deepcopy(planner.net)
         self.policy = PlanningPolicy(normaliser, planner).requires_grad_(False)
         self._alpha_bar = torch.tensor(planner.alpha_bar, device=device)
-        self.epoch = 0
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=s.learning_rate,
-                                           weight_decay=_WEIGHT_DECAY, fused=True)
+        self.optimisers['net'] = torch.optim.AdamW(
+            self.net.parameters(), lr=s.learning_rate, weight_decay=_WEIGHT_DECAY, fused=True)
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """Put the optimiser and the passes made into ``state_dict``."""
-        return {'epoch': self.epoch, 'optimiser': self.optimiser.state_dict()}
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take the optimiser and the passes made out of ``state_dict``."""
-        self.epoch = state['epoch']
-        self.optimiser.load_state_dict(state['optimiser'])
-
-    def learn_epoch(self) -> dict[str, float]:
+    def learn_epoch(self, epoch: int) -> dict[str, float]:
         """Pass once over the chunks."""
         s, count = self.settings, len(self._obs)
         if s.learning_rate_decay:
-            decay_linearly(self.optimiser, s.learning_rate, self.epoch, s.epochs)
+            decay_linearly(self.optimisers['net'], s.learning_rate, epoch, s.epochs)
         average = cast(DiffusionPlanner, self.policy.actor).net
         total = self._obs.new_zeros(())
         for rows in shuffled_pass(count, s.batch_size, self.generator):
             loss = self._loss(self._actions[rows], self._obs[rows])
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.optimiser.step()
+            self.descend('net', loss)
             polyak(average, self.net, 1 - s.average_decay)
             total += loss.detach() * len(rows)
-        self.epoch += 1
         return {'diffusion_policy/loss': total.item() / count}
 
     def _loss(self, actions: Tensor, condition: Tensor) -> Tensor:

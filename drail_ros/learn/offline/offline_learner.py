@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from drail_ros.learn.policy import SavedPolicy
 from drail_ros.settings import Settings, setting
@@ -29,25 +29,39 @@ class LearnerSettings(Settings):
     """Settings of a run with a preset, whatever the task."""
 
 
-class OfflineLearner(Protocol):
-    """Learns a policy from demonstrations, one pass after the other."""
+class OfflineLearner(nn.Module):
+    """Learns a policy from demonstrations, one pass after the other.
 
-    @property
-    def settings(self) -> LearnerSettings:
-        """Settings it was made with."""
+    ``state_dict`` has everything needed to continue but the generator.
+    """
 
-    @property
-    def policy(self) -> SavedPolicy:
-        """The policy as it is now."""
+    settings: LearnerSettings
+    policy: SavedPolicy
+    """As it is now."""
 
-    def learn_epoch(self) -> dict[str, float]:
-        """Pass once over the demonstrations; return scalars to log."""
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        self.generator = generator
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
 
-    def state_dict(self) -> Mapping[str, Any]:
-        """Everything needed to continue but the generator: optimisers, averages, passes made."""
+    def learn_epoch(self, epoch: int) -> dict[str, float]:
+        """Pass once over the demonstrations, after ``epoch`` such passes; return what to log."""
+        raise NotImplementedError
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> Any:
-        """Continue from ``state_dict``."""
+    def descend(self, name: str, loss: Tensor) -> None:
+        """Take one step of an optimiser."""
+        self.optimisers[name].zero_grad()
+        loss.backward()
+        self.optimisers[name].step()
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Put the optimisers into ``state_dict``."""
+        return {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take the optimisers out of ``state_dict``."""
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state[name])
 
 
 def shuffled_pass(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, ...]:

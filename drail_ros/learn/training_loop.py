@@ -1,0 +1,154 @@
+"""What every training run does: iterate, log, evaluate, keep the best policy, save, resume."""
+
+from __future__ import annotations
+
+import math
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from drail_ros.data.demonstrations import Demonstrations
+from drail_ros.errors import UserError
+from drail_ros.learn.checkpoint import load_checkpoint, save_checkpoint
+from drail_ros.learn.compute import pick_device, use_fast_matmul
+from drail_ros.learn.evaluate import Evaluation
+from drail_ros.learn.networks import global_seed
+from drail_ros.learn.policy import SavedPolicy
+from drail_ros.learn.run_folder import BEST_POLICY, POLICY, RunFolder
+from drail_ros.learn.run_settings import OfflineSettings, OnlineSettings
+from drail_ros.sim.batch_sim import BatchSim
+
+Report = Callable[[int, dict[str, float]], None]
+"""Called with a step of the log and its metrics."""
+
+
+class TrainingLoop(ABC):
+    """One run; ``step`` is what its log counts. ``report(step, metrics)`` follows each iteration.
+
+    A subclass makes what learns, then calls ``begin``.
+    """
+
+    run_settings: OnlineSettings | OfflineSettings
+    policy: SavedPolicy
+    """As it is now."""
+
+    def __init__(self, sim: BatchSim, demonstrations: Demonstrations | None,
+                 run: OnlineSettings | OfflineSettings, report: Report) -> None:
+        self.sim, self.run_settings, self._report = sim, run, report
+        self.device = pick_device(run.device)
+        use_fast_matmul(run.fast_matmul)
+        self.generator = torch.Generator(self.device).manual_seed(run.seed)
+        global_seed(run.seed)
+        self._demonstrations_hash = demonstrations.content_hash() if demonstrations else ''
+        self.step, self.best = 0, -math.inf
+
+    def begin(self) -> None:
+        """Create or continue the folder.
+
+        Raises:
+            UserError: it holds a run that cannot be continued; see ``RunFolder``.
+
+        """
+        run = self.run_settings
+        self.folder = RunFolder(run, self._demonstrations_hash)
+        if run.resume and self.folder.checkpoint.exists():
+            state = load_checkpoint(self.folder.checkpoint)
+            self.step, self.best = state['step'], state['best']
+            self.load_state(state)
+            self.generator.set_state(state['generator'])
+        self.folder.start_log(self.step)
+
+    def run(self, should_stop: Callable[[], bool] = lambda: False,
+            save_asked: threading.Event | None = None) -> None:
+        """Train to the end, or until ``should_stop``; what was learned is saved either way."""
+        try:
+            while not self.is_finished() and not should_stop():
+                metrics = self.iterate()
+                if self.is_due(self.run_settings.evaluate_every):
+                    metrics |= self.evaluate()
+                self.folder.log(self.step, metrics)
+                self._report(self.step, metrics)
+                asked = save_asked is not None and save_asked.is_set()
+                if asked or self.is_due(self.run_settings.checkpoint_every):
+                    self.save()
+                    if save_asked is not None:
+                        save_asked.clear()
+        finally:
+            self.folder.close()
+        self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint and the policy as it is now."""
+        save_checkpoint(self.folder.checkpoint, self._whole_state())
+        self._save_policy(POLICY)
+
+    @abstractmethod
+    def iterate(self) -> dict[str, float]:
+        """Run one iteration, count it in ``step`` and return what there is to log."""
+
+    @abstractmethod
+    def is_finished(self) -> bool:
+        """Whether there is nothing left to learn."""
+
+    @abstractmethod
+    def is_due(self, every: int) -> bool:
+        """Whether the latest iteration completed ``every`` steps."""
+
+    @abstractmethod
+    def evaluate(self) -> dict[str, float]:
+        """Judge the policy; return what there is to log."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Return what an exact continuation needs beside step, best and generator."""
+
+    @abstractmethod
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from ``state``."""
+
+    def keep_best(self, result: Evaluation, *, later_wins: bool = False) -> dict[str, float]:
+        """Save the policy if it is the best so far, or ``later_wins`` and it is as good."""
+        is_best = result.score > self.best or (later_wins and result.score == self.best)
+        if is_best:
+            self.best = result.score
+            self._save_policy(BEST_POLICY)
+        return {'evaluation/is_best': float(is_best), 'evaluation/best': self.best}
+
+    def check_finite(self, metrics: Mapping[str, float]) -> None:
+        """Stop a run that diverged; what made it is saved to be looked at.
+
+        Raises:
+            UserError: a metric is not finite.
+
+        """
+        bad = [name for name, value in metrics.items() if not math.isfinite(value)]
+        if bad:
+            path = self.folder.path / 'diverged.safetensors'
+            save_checkpoint(path, self._whole_state())
+            raise UserError('training diverged',
+                            found=f'{", ".join(bad)} not finite at step {self.step}',
+                            do=f'lower the learning rates; state saved in {path}')
+
+    def _save_policy(self, name: str) -> None:
+        run = self.run_settings
+        self.policy.save(self.folder.path / name, {
+            'task': run.task, 'algorithm': run.algorithm, 'noise': run.noise, 'seed': run.seed,
+            'step': self.step, 'demonstrations': self._demonstrations_hash})
+
+    def _whole_state(self) -> dict[str, Any]:
+        return {'step': self.step, 'best': self.best, 'generator': self.generator.get_state(),
+                **self.state()}
+
+
+def evaluation_metrics(prefix: str, result: Evaluation) -> dict[str, float]:
+    """Return an evaluation as scalars to log."""
+    length = {f'{prefix}/length': result.mean_length}
+    if not result.has_success:
+        return {f'{prefix}/return': result.mean_return,
+                f'{prefix}/return_std': result.std_return} | length
+    low, high = result.interval()
+    return {f'{prefix}/success_rate': result.success_rate, f'{prefix}/success_low': low,
+            f'{prefix}/success_high': high} | length
