@@ -10,6 +10,7 @@ from drail_ros import plugins, settings
 from drail_ros.errors import UserError, unknown_name
 from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.names import PRESETS, agents, algorithms
+from drail_ros.learn.rewards.reward_model import RewardSettings
 from drail_ros.learn.terminations import TERMINATIONS
 from drail_ros.settings import Settings, setting
 from drail_ros.tasks.task import Task
@@ -94,6 +95,8 @@ def make_run_settings(overrides: Mapping[str, object], source: str = 'settings')
     words = {algorithm, agent, preset}
     if isinstance(base.learner, OffPolicySettings):
         words.add('off_policy')
+    if isinstance(base, OnlineSettings) and isinstance(base.reward, RewardSettings):
+        words.add('learned_reward')
     for own in _task_settings(task, words):
         own = {name: value for name, value in own.items() if name in known}
         base = settings.replace(base, own, f'training settings of task {task.name}')

@@ -108,13 +108,16 @@ def forward_reward(before: Array, actions: Array, after: Array, *, step_s: float
 
 
 _TRAINING: Mapping[str, Mapping[str, object]] = {
-    '*': {'transitions': 4 * HORIZON, 'terminations': 'ignore', 'evaluation_episodes': 10},
+    '*': {'transitions': 4 * HORIZON, 'evaluation_episodes': 10},
+    # Experts never fall: whoever does must be able to learn what that is worth.
+    'learned_reward': {'terminations': 'absorbing'},
     'off_policy': {'total_steps': 100_000, 'learner.updates_per_step': 0.5,
                    'evaluate_every': 10_000},
     'off_policy published': {'total_steps': 1_000_000, 'learner.updates_per_step': 1.0},
     'drail off_policy': {'reward.width': 256, 'reward.reward_draws': 1},
     'diffail off_policy': {'learner.reward_scale': 2.0},
-    'true_reward': {'terminations': 'end', 'transitions': 0},
+    'diffail published': {'terminations': 'ignore'},
+    'true_reward': {'transitions': 0},
 }
 
 

@@ -127,7 +127,11 @@ class Task:
     """Dynamics of a task without a physics engine."""
     substeps: int = 1
     training: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    """Settings that differ from the defaults on this task, by algorithm; ``*`` for all."""
+    """Settings that differ from the defaults on this task.
+
+    A key is words that must all fit a run: an algorithm, an agent, a preset, ``off_policy``,
+    ``learned_reward``, or ``*`` for all. What fits more closely comes later.
+    """
 
     @property
     def has_success(self) -> bool:

@@ -25,7 +25,7 @@ def test_every_combination_has_settings(task: str, preset: str) -> None:
 
 @pytest.mark.parametrize('task', TASKS)
 def test_a_task_names_only_settings_that_some_run_has(task: str) -> None:
-    words = {*algorithms(), *agents(), *PRESETS, '*', 'off_policy'}
+    words = {*algorithms(), *agents(), *PRESETS, '*', 'off_policy', 'learned_reward'}
     known = {name for chosen in RUNS
              for name in settings.specs(make_run_settings({'task': task, **chosen}))}
     for key, own in plugins.load(plugins.TASKS, task).training.items():
