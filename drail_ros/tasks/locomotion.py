@@ -117,6 +117,9 @@ _TRAINING: Mapping[str, Mapping[str, object]] = {
     'drail off_policy': {'reward.width': 256, 'reward.reward_draws': 1},
     'diffail off_policy': {'learner.reward_scale': 2.0},
     'diffail published': {'terminations': 'ignore'},
+    'iq_learn': {'learner.value_term': 'first'},
+    'value_dice': {'learner.actor_learning_rate': 1e-4},
+    'value_dice published': {'learner.actor_learning_rate': 1e-5},
     'true_reward': {'transitions': 0},
 }
 

@@ -95,8 +95,8 @@ class ValueDice(OffPolicyAgent):
             self._difference(expert), self._difference(replay),
             self._nu(expert.obs, first_action), s.replay_weight, s.discount)
         penalty = s.penalty_weight * gradient_penalty(
-            lambda x: self.nu(x).squeeze(1), torch.cat([expert.obs, expert.action], 1),
-            torch.cat([replay.obs, replay.action], 1), self.generator)
+            lambda x: self.nu(x).squeeze(1), self._both_ends(expert), self._both_ends(replay),
+            self.generator)
         uneven = s.orthogonal_weight * orthogonal_penalty(self.actor)
         # Both gradients are taken at the same point before either side moves.
         self.descend_together({'nu': objective + penalty, 'actor': uneven - objective})
@@ -107,6 +107,13 @@ class ValueDice(OffPolicyAgent):
         action, _ = self.actor.sample(batch.next_obs, self.generator)
         following = self._nu(batch.next_obs, action).masked_fill(batch.terminated, 0.0)
         return self._nu(batch.obs, batch.action) - self.settings.discount * following
+
+    @torch.no_grad()
+    def _both_ends(self, batch: Batch) -> Tensor:
+        """[s, a] and below them [s', a'], ``[2B, O + A]``."""
+        action, _ = self.actor.sample(batch.next_obs, self.generator)
+        return torch.cat([torch.cat([batch.obs, batch.action], 1),
+                          torch.cat([batch.next_obs, action], 1)])
 
     def _nu(self, obs: Tensor, action: Tensor) -> Tensor:
         return self.nu(torch.cat([obs, action], dim=1)).squeeze(1)
