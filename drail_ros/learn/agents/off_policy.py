@@ -85,6 +85,7 @@ class OffPolicyAgent(nn.Module):
     """Base of off-policy agents: they say what one update is."""
 
     actor: SquashedGaussianActor
+    learns_from_memory = True
 
     def __init__(self, normaliser: RunningNormaliser, action_size: int,
                  settings: OffPolicySettings, generator: torch.Generator) -> None:
