@@ -45,14 +45,10 @@ class Trainer(TrainingLoop):
         self.reward_model: RewardModel = make_reward(
             task.observation_size + (run.terminations == 'absorbing'), task.action_size,
             run.reward, self.generator)
-        self._normaliser_is_fixed = demonstrations is not None and (
-            self.agent.learns_from_memory or self.reward_model.has_frozen_part)
-        expert = self._batch_of(demonstrations)
-        if self._normaliser_is_fixed:
-            self.normaliser.update(expert.obs)
         self.policy = Policy(self.normaliser, self.agent.actor)
-        self.teacher = Teacher(expert, self.reward_model, self.normaliser, self.agent.actor,
-                               run.terminations, run.reward_offset)
+        self.teacher = Teacher(self._batch_of(demonstrations), self.reward_model,
+                               self.normaliser, self.agent.actor, run.terminations,
+                               run.reward_offset)
         self.seconds = dict.fromkeys(('simulation', 'reward_model', 'policy'), 0.0)
         self.episodes = EpisodeMeter(run.num_envs, task.has_success)
         self.begin()
@@ -66,8 +62,7 @@ class Trainer(TrainingLoop):
             rollout = self._collect()
         with self._timed('policy'):
             self.agent.remember(rollout)
-        if not self._normaliser_is_fixed:
-            self.normaliser.update(rollout.obs.flatten(0, 1))
+        self.normaliser.update(rollout.obs.flatten(0, 1))
         with self._timed('reward_model'):
             metrics = self.teacher.learn(self.agent.experience())
         with self._timed('policy'):

@@ -154,19 +154,6 @@ def test_a_truncated_checkpoint_is_named(
         trainer(tmp_path, fetch_push_demonstrations, resume=True)
 
 
-@pytest.mark.parametrize(('algorithm', 'agent', 'is_fixed'), [
-    ('drail', 'ppo', False), ('drail', 'sac', True), ('iq_learn', '', True),
-    ('smiling', 'ppo', True)])
-def test_statistics_stay_those_of_the_demonstrations_where_something_remembers_them(
-        algorithm: str, agent: str, is_fixed: bool, tmp_path: Path,
-        fetch_push_demonstrations: Demonstrations) -> None:
-    run = trainer(tmp_path, fetch_push_demonstrations, algorithm, agent)
-    run.iterate()
-    expected = torch.tensor(fetch_push_demonstrations.obs).double().mean(0)
-    assert torch.allclose(run.normaliser.mean, expected) == is_fixed
-    assert run.normaliser.count == (len(fetch_push_demonstrations) if is_fixed else 4 * 32)
-
-
 def test_divergence_stops_the_run_and_saves_its_state(
         tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
     run = trainer(tmp_path, fetch_push_demonstrations)

@@ -40,8 +40,6 @@ class Agent(Protocol):
     """Learns a policy from what it did and what a teacher pays for it."""
 
     actor: Actor
-    learns_from_memory: bool
-    """Whether from steps of long ago too: then observations must stay normalised as they were."""
 
     def act(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised observations ``[N, O]`` → actions ``[N, A]``, log densities ``[N]``."""

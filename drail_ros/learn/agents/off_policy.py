@@ -2,8 +2,7 @@
 
 In each iteration the agent takes the T · N new steps into its memory and draws one batch of rows
 for all updates that are due. Reward model and agent both learn from these rows, the reward model
-first, so that every update is paid by the reward model as it is now. The reward model learns from
-the random steps too: critics would take long to forget what an untrained one has paid.
+first, so that every update is paid by the reward model as it is now.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ class OffPolicySettings(Settings):
     batch_size: int = setting(256, 'transitions per update', low=1)
     updates_per_step: float = setting(1.0, 'updates per environment step', low=0.0)
     replay_size: int = setting(1_000_000, 'latest transitions kept', low=1)
-    random_steps: int = setting(
-        5000, 'first steps, with uniformly random actions and no update of the agent', low=0)
+    random_steps: int = setting(5000, 'first steps, with uniformly random actions and no update',
+                                low=0)
     discount: float = setting(0.99, 'discount γ', low=0.0, high=1.0)
     width: int = setting(256, 'hidden width of actor and critics', low=1)
     layers: int = setting(2, 'hidden layers of actor and critics', low=1)
@@ -85,7 +84,6 @@ class OffPolicyAgent(nn.Module):
     """Base of off-policy agents: they say what one update is."""
 
     actor: SquashedGaussianActor
-    learns_from_memory = True
 
     def __init__(self, normaliser: RunningNormaliser, action_size: int,
                  settings: OffPolicySettings, generator: torch.Generator) -> None:
@@ -152,18 +150,20 @@ class OffPolicyAgent(nn.Module):
         transitions = rollout.transitions()
         self.replay.add(transitions)
         self._drawn = None
-        self._due += len(transitions) * self.settings.updates_per_step
-        if updates := int(self._due):
-            self._due -= updates
-            self._drawn = self.replay.sample(updates * self.settings.batch_size, self.generator)
+        if self.replay.added > self.settings.random_steps:
+            self._due += len(transitions) * self.settings.updates_per_step
+            if updates := int(self._due):
+                self._due -= updates
+                self._drawn = self.replay.sample(updates * self.settings.batch_size,
+                                                 self.generator)
 
     def experience(self) -> Batch:
         """Return the rows drawn; none while there is no update to make."""
         return self._drawn if self._drawn is not None else self.replay.sample(0, self.generator)
 
     def improve(self, teacher: Teacher, progress: float) -> dict[str, float]:
-        """Update once for each ``batch_size`` rows drawn, after the random steps."""
-        if self._drawn is None or self.replay.added <= self.settings.random_steps:
+        """Update once for each ``batch_size`` rows drawn."""
+        if self._drawn is None:
             return {}
         return self.learn(self._drawn, teacher)
 

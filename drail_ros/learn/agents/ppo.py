@@ -53,8 +53,6 @@ class PpoSettings(Settings):
 class Ppo(nn.Module):
     """Actor, critic and their update."""
 
-    learns_from_memory = False
-
     def __init__(self, normaliser: RunningNormaliser, action_size: int, num_envs: int,
                  settings: PpoSettings, generator: torch.Generator) -> None:
         super().__init__()

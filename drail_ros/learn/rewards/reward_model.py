@@ -34,8 +34,6 @@ class RewardModel(Protocol):
     """Whether it learns from demonstrations."""
     needs_log_prob: bool
     """Whether ``Batch.log_prob`` has to be filled in."""
-    has_frozen_part: bool
-    """Whether a part learns only once: then observations must stay normalised as they were."""
 
     def update(self, expert: Batch, agent: Batch) -> Metrics:
         """Learn from all demonstrations and one rollout; return scalars to log."""
@@ -75,7 +73,7 @@ class DiscriminatorSettings(RewardSettings):
 class LearnedReward(nn.Module):
     """Base of reward models with networks: inputs, device and optimiser in ``state_dict``."""
 
-    needs_expert, needs_log_prob, has_frozen_part = True, False, False
+    needs_expert, needs_log_prob = True, False
 
     def __init__(self, obs_size: int, action_size: int, settings: RewardSettings,
                  generator: torch.Generator) -> None:

@@ -60,7 +60,6 @@ class SmilingSettings(RewardSettings):
 class Smiling(LearnedReward):
     """Frozen expert net and refitted learner net."""
 
-    has_frozen_part = True
     settings: SmilingSettings
 
     def __init__(self, obs_size: int, action_size: int, settings: SmilingSettings,
