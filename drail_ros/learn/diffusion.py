@@ -6,7 +6,7 @@ Notation of Ho et al., DDPM (2020): x_t = √ᾱ_t x + √(1 - ᾱ_t) ε; ε_φ(
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,14 @@ def stratified_timesteps(count: int, draws: int, steps: int, generator: torch.Ge
     uniform = torch.rand((draws, count), generator=generator, device=generator.device)
     part = torch.arange(draws, device=generator.device)[:, None]
     return ((part + uniform) * steps / draws).long().clamp(max=steps - 1)
+
+
+def common_draws(x: Tensor, draws: int, steps: int,
+                 generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield stratified t ``[B]`` and noise ``[B, size]``, the same for every sample of ``x``."""
+    for t in stratified_timesteps(1, draws, steps, generator):
+        noise = torch.randn((1, x.shape[1]), generator=generator, device=x.device)
+        yield t.expand(len(x)), noise.expand_as(x)
 
 
 class NoisePredictor(nn.Module):

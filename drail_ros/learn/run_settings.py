@@ -113,8 +113,8 @@ def make_run_settings(overrides: Mapping[str, object], source: str = 'settings')
 def _check_terminations(run: OnlineSettings) -> None:
     if run.terminations != 'absorbing':
         return
-    if run.agent == run.algorithm or not needs_demonstrations(run):
-        raise UserError(f'algorithm {run.algorithm!r} learns no value of an absorbing state',
+    if not needs_demonstrations(run):
+        raise UserError(f'algorithm {run.algorithm!r} learns no reward of an absorbing state',
                         found="terminations 'absorbing'", expected="'end' or 'ignore'")
     if settings.values(run)['learner.discount'] == 1:
         raise UserError('an absorbing state has no value without a discount',
@@ -132,7 +132,8 @@ def _defaults(algorithm: str, preset: str, agent: object) -> tuple[RunSettings, 
         if agent not in (None, algorithm):
             raise UserError(f'algorithm {algorithm!r} is its own agent', found=f'agent {agent!r}',
                             do='leave the agent out')
-        base, name = OnlineSettings(learner=learner()), algorithm
+        _, reward = plugins.load(plugins.REWARDS, learner.reward_model)
+        base, name = OnlineSettings(learner=learner(), reward=reward()), algorithm
     else:
         _, reward = plugins.load(plugins.REWARDS, algorithm)
         name = str(agent or reward.run['agent'])
@@ -155,8 +156,8 @@ def _task_settings(task: Task, chosen: set[str]) -> list[Mapping[str, object]]:
 def plugins_of(run: OnlineSettings) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Return what makes the run's agent and its reward model."""
     if run.agent == run.algorithm:
-        return (plugins.load(plugins.IMPLICIT, run.algorithm)[0],
-                plugins.load(plugins.REWARDS, 'true_reward')[0])
+        make_agent, learner = plugins.load(plugins.IMPLICIT, run.algorithm)
+        return make_agent, plugins.load(plugins.REWARDS, learner.reward_model)[0]
     return (plugins.load(plugins.AGENTS, run.agent)[0],
             plugins.load(plugins.REWARDS, run.algorithm)[0])
 

@@ -24,8 +24,12 @@ class Teacher:
     def __init__(self, expert: Batch, reward_model: RewardModel, normaliser: RunningNormaliser,
                  actor: Actor, terminations: str = 'end', offset: float = 0.0) -> None:
         self.reward_model, self.normaliser, self.offset = reward_model, normaliser, offset
+        self.absorbing = terminations == 'absorbing'
         self._expert, self._actor = expert, actor
-        self._absorbing = terminations == 'absorbing'
+        self._statistics = normaliser
+        if reward_model.needs_fixed_statistics:
+            self._statistics = RunningNormaliser(expert.obs.shape[1]).to(expert.obs.device)
+            self._statistics.update(expert.obs)
 
     def expert(self) -> Batch:
         """Return the expert's transitions, normalised."""
@@ -39,7 +43,7 @@ class Teacher:
     def learn(self, agent: Batch) -> Metrics:
         """Let the reward model learn what sets the agent's transitions apart."""
         expert, mine = self._as_seen(self._expert), self._as_seen(agent)
-        if self._absorbing:
+        if self.absorbing:
             expert, mine = with_absorbing(expert), with_absorbing(mine)
         return self.reward_model.update(expert, mine)
 
@@ -50,14 +54,16 @@ class Teacher:
     def terminal_value(self, discount: float, scale: float = 1.0) -> Tensor:
         """Value of what follows an end where rewards are scaled so and offset; 0-dimensional."""
         expert = self._expert
-        if not self._absorbing:
+        if not self.absorbing:
             return expert.obs.new_zeros(())
         step = absorbing(expert.obs.shape[1], expert.action.shape[1], 1, expert.obs.device)
         return (scale * self.reward_model.reward(step)[0] + self.offset) / (1 - discount)
 
     def _as_seen(self, batch: Batch) -> Batch:
-        seen = self.normalised(batch)
+        seen = replace(batch, obs=self._statistics(batch.obs),
+                       next_obs=self._statistics(batch.next_obs))
         if self.reward_model.needs_log_prob:
             with torch.no_grad():
-                seen = replace(seen, log_prob=self._actor.log_prob(seen.obs, seen.action))
-        return marked(seen) if self._absorbing else seen
+                seen = replace(seen, log_prob=self._actor.log_prob(self.normaliser(batch.obs),
+                                                                   batch.action))
+        return marked(seen) if self.absorbing else seen

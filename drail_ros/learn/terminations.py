@@ -25,10 +25,11 @@ TERMINATIONS = ('end', 'absorbing', 'ignore')
 
 
 def marked(batch: Batch) -> Batch:
-    """Append a 0 to real states, and put the absorbing state, zeros and a 1, after each end."""
+    """Append a 0 to real states; the absorbing state, zeros and a 1, takes the place of ends."""
     over = batch.terminated[:, None]
     following = torch.cat([batch.next_obs.masked_fill(over, 0.0), over.to(batch.obs.dtype)], 1)
-    return replace(batch, obs=pad(batch.obs, (0, 1)), next_obs=following)
+    return replace(batch, obs=pad(batch.obs, (0, 1)), next_obs=following,
+                   terminated=torch.zeros_like(batch.terminated))
 
 
 def absorbing(obs_size: int, action_size: int, count: int, device: torch.device) -> Batch:
@@ -39,6 +40,6 @@ def absorbing(obs_size: int, action_size: int, count: int, device: torch.device)
 
 
 def with_absorbing(batch: Batch) -> Batch:
-    """Append to a marked batch one step in the absorbing state for each end."""
+    """Append to a marked batch one step in the absorbing state for each step into it."""
     return joined(batch, absorbing(batch.obs.shape[1] - 1, batch.action.shape[1],
-                                   int(batch.terminated.sum()), batch.obs.device))
+                                   int(batch.next_obs[:, -1].sum()), batch.obs.device))

@@ -245,6 +245,9 @@ PLUGIN = Task(
         'drail ppo': {'reward.epochs': 4},
         'drail off_policy': {'reward.reward_draws': 1},
         'drail_un ppo': {'reward.width': 256, 'reward.epochs': 4},
+        # Success ends an episode: a method that only pays would rather hover before it.
+        'diffail': {'terminations': 'absorbing'},
+        'diffail published': {'terminations': 'ignore'},
         'diffail ppo': {'reward.learning_rate': 1e-3, 'reward.epochs': 4},
         'diffail off_policy': {'reward.learning_rate': 3e-4},
         'wail ppo': {'reward.learning_rate': 8e-5, 'reward.epochs': 4},

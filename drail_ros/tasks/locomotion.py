@@ -118,8 +118,9 @@ _TRAINING: Mapping[str, Mapping[str, object]] = {
     'diffail off_policy': {'learner.reward_scale': 2.0},
     'diffail published': {'terminations': 'ignore'},
     'iq_learn': {'learner.value_term': 'first'},
-    'value_dice': {'learner.actor_learning_rate': 1e-4},
-    'value_dice published': {'learner.actor_learning_rate': 1e-5},
+    'value_dice': {'learner.actor_learning_rate': 1e-4, 'learner.updates_per_step': 2.0},
+    'value_dice published': {'learner.actor_learning_rate': 1e-5,
+                             'learner.updates_per_step': 1.0},
     'true_reward': {'transitions': 0},
 }
 

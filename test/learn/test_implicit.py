@@ -17,7 +17,6 @@ from drail_ros.learn.implicit.opolo import opolo_objective
 from drail_ros.learn.implicit.value_dice import dice_objective, orthogonal_penalty
 from drail_ros.learn.networks import mlp
 from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.rewards.true_reward import TrueReward, TrueRewardSettings
 from drail_ros.learn.teacher import Teacher
 
 NAMES = plugins.names(plugins.IMPLICIT)
@@ -43,9 +42,14 @@ def make(name: str, seed: int = 0, **changes: Any) -> Any:
     return model(RunningNormaliser(OBS), ACTION, 4, chosen, generator(seed))
 
 
-def teacher(agent: Any, expert: Batch) -> Teacher:
-    nothing = TrueReward(OBS, ACTION, TrueRewardSettings(), generator())
-    return Teacher(expert, nothing, RunningNormaliser(OBS), agent.actor)
+def teacher(agent: Any, expert: Batch, terminations: str = 'end', offset: float = 0.0) -> Teacher:
+    torch.manual_seed(0)
+    model, defaults = plugins.load(plugins.REWARDS, agent.settings.reward_model)
+    own = {name.removeprefix('reward.'): value for name, value in agent.settings.run.items()
+           if name.startswith('reward.')}
+    judge = model(OBS + (terminations == 'absorbing'), ACTION, settings.replace(defaults(), own),
+                  generator())
+    return Teacher(expert, judge, RunningNormaliser(OBS), agent.actor, terminations, offset)
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -79,6 +83,45 @@ def test_opolo_never_looks_at_the_experts_actions() -> None:
         agent.learn(agent.replay.sample(64, agent.generator), teacher(agent, demonstrated))
         weights.append(torch.cat([p.flatten() for p in agent.parameters()]))
     assert torch.equal(*weights)
+
+
+@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('changed', [{'terminations': 'absorbing'}, {'offset': 1.0}])
+def test_how_ends_are_valued_changes_what_is_learned(name: str, changed: dict[str, Any]) -> None:
+    weights = []
+    for chosen in ({}, changed):
+        agent = make(name)
+        agent.replay.add(batch_of(200))
+        drawn = agent.replay.sample(64, agent.generator)
+        metrics = agent.learn(drawn, teacher(agent, batch_of(100, 1.0), **chosen))
+        assert all(math.isfinite(value) for value in metrics.values())
+        weights.append(torch.cat([p.flatten() for p in agent.parameters()]))
+    assert not torch.equal(*weights)
+
+
+def test_implied_reward_by_hand() -> None:
+    """r = Q - c - γ V(s'), V = (r_a + c) / (1 - γ) after an end, and r_a for each end."""
+    agent, batch = make('iq_learn', discount=0.5), batch_of(3)
+    batch.terminated.copy_(torch.tensor([False, True, False]))
+    value, following = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([4.0, 5.0, 6.0])
+    with torch.no_grad():
+        agent.absorbing_reward.fill_(0.25)
+    for terminations, expected in (('end', [-2.0, 1.0, -1.0]),
+                                   ('absorbing', [-2.0, 1.0 - 0.5 * 2.5, -1.0, 0.25])):
+        said = teacher(agent, batch, terminations, offset=1.0)
+        after = agent.following(following, batch, said)
+        found = agent.implied_reward(value, after, batch, said)
+        assert found.tolist() == [pytest.approx(expected)]
+
+
+def test_opolo_stays_in_bounds_far_from_the_expert() -> None:
+    """The expert's states, 20 deviations from all that Q is held at, do not draw it down."""
+    agent = make('opolo', learning_rate=3e-3, discount=0.9)
+    agent.replay.add(batch_of(400, -10.0))
+    said = teacher(agent, batch_of(400, 10.0))
+    for _ in range(30):
+        metrics = agent.learn(agent.replay.sample(32 * 20, agent.generator), said)
+    assert abs(metrics['policy/objective']) < 5.0
 
 
 @pytest.mark.parametrize('term', VALUE_TERMS)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from torch.nn.functional import logsigmoid
 
 from drail_ros import plugins, settings
+from drail_ros.learn.actors import Actor
 from drail_ros.learn.batch import INPUTS, Batch, paired_minibatches
+from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.rewards.drail import Drail, DrailSettings
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
 from drail_ros.learn.rewards.logits import REWARD_FORMS, logit_of_energy, reward_of_logit
+from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.terminations import marked
 
 OBS, ACTION = 4, 2
 NAMES = [name for name in plugins.names(plugins.REWARDS) if name != 'true_reward']
@@ -199,6 +203,20 @@ def test_airl_logit_is_reward_plus_shaping_minus_log_policy() -> None:
     assert torch.allclose(model.reward(batch), expected, atol=1e-6)
 
 
+def test_airl_shapes_an_absorbing_state_as_any_other() -> None:
+    model = make('airl', discount=0.9, inputs='state_action')
+    batch = gaussian_batch(0.0, count=2)
+    ending = dataclasses.replace(batch, obs=batch.obs[:, :-1], next_obs=batch.next_obs[:, :-1],
+                                 terminated=torch.tensor([False, True]))
+    seen = marked(ending)
+    state = torch.tensor([[0.0] * (OBS - 1) + [1.0]])
+    potential = model.h(state).squeeze() - model.h(torch.zeros(1, OBS)).squeeze()
+    changed = model.reward(seen) - model.reward(
+        dataclasses.replace(seen, next_obs=torch.zeros_like(seen.next_obs)))
+    assert potential.abs() > 1e-3
+    assert changed[1].item() == pytest.approx(0.9 * potential.item(), rel=1e-3)
+
+
 def test_dac_halves_the_cross_entropy() -> None:
     logits = torch.randn(8, generator=generator()), torch.randn(8, generator=generator(1))
     assert torch.allclose(make('dac').loss(*logits), 0.5 * make('gail').loss(*logits))
@@ -238,6 +256,26 @@ def test_smiling_pays_nothing_where_the_learner_net_is_the_experts() -> None:
     assert model.reward(expert).abs().mean() > 0.01
     model.learner.load_state_dict(model.expert.state_dict())
     assert model.reward(expert).abs().max() == 0.0
+
+
+def test_smiling_is_paid_alike_whatever_the_agent_has_seen() -> None:
+    model, statistics = make('smiling'), RunningNormaliser(OBS)
+    teacher = Teacher(gaussian_batch(1.0), model, statistics, cast(Actor, None))
+    agent = gaussian_batch(-1.0, seed=1)
+    teacher.learn(agent)
+    paid = []
+    for seen in (1.0, 50.0):
+        statistics.update(seen * agent.obs)
+        model.generator.manual_seed(3)
+        paid.append(teacher.reward(agent))
+    assert torch.equal(*paid)
+
+
+@pytest.mark.parametrize('name', ['drail', 'drail_un', 'diffail'])
+def test_expected_logits_share_their_draws(name: str) -> None:
+    batch = gaussian_batch(0.0, count=1)[torch.zeros(5, dtype=torch.long)]
+    found = make(name).expected_logits(batch, 4)
+    assert torch.allclose(found, found[:1].expand(5), atol=1e-6) and found.isfinite().all()
 
 
 def test_smiling_fits_its_expert_net_once_and_standardises() -> None:

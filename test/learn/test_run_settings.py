@@ -51,10 +51,8 @@ def test_an_algorithm_brings_its_agent() -> None:
 @pytest.mark.parametrize(('chosen', 'message'), [
     pytest.param({'algorithm': 'iq_learn', 'agent': 'ppo'}, 'is its own agent', id='own agent'),
     pytest.param({'algorithm': 'gail', 'agent': 'sacc'}, 'did you mean sac', id='agent'),
-    pytest.param({'algorithm': 'opolo', 'terminations': 'absorbing'}, 'no value of an absorbing',
-                 id='implicit'),
     pytest.param({'algorithm': 'true_reward', 'terminations': 'absorbing'},
-                 'no value of an absorbing', id='no learned reward'),
+                 'no reward of an absorbing', id='no learned reward'),
     pytest.param({'algorithm': 'gail', 'terminations': 'absorbing', 'learner.discount': 1.0},
                  'without a discount', id='discount'),
 ])

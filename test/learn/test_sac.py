@@ -161,5 +161,6 @@ def test_absorbing_states_are_marked_and_appended() -> None:
     state = torch.tensor([0.0, 0.0, 1.0])
     assert torch.equal(seen.next_obs[1], state) and torch.equal(seen.obs[3], state)
     assert torch.equal(seen.next_obs[0, :2], batch.next_obs[0])
+    assert not seen.terminated.any()
     step = absorbing(2, 1, 1, torch.device('cpu'))
     assert torch.equal(step.obs, step.next_obs) and not step.action.any()

@@ -2,7 +2,7 @@
 
     J_Q = E ½ (Q_i(s, a) - r - γ (1 - d) (min_j Q̄_j(s', a') - α log π(a'|s')))²     (eq. 5)
     J_π = E α log π(a|s) - min_j Q_j(s, a)                                           (eq. 7)
-    J_α = E -log α (log π(a|s) + H̄),  H̄ = -dim(a)                                    (eq. 18)
+    J_α = E -log α (log π(a|s) + H̄),  H̄ = -dim(a)                      (eq. 18, for log α)
     Q̄ ← τ Q + (1 - τ) Q̄
 
 with two critics and a tanh-squashed Gaussian policy. d is 1 where nothing follows; where an

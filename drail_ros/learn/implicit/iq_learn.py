@@ -22,8 +22,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
+from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.batch import Batch, joined
+from drail_ros.learn.implicit.implicit_agent import ImplicitAgent
 from drail_ros.learn.networks import Ensemble, polyak
 from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.teacher import Teacher
@@ -53,7 +54,7 @@ def iq_loss(expert_reward: Tensor, start_value: Tensor, squared_rewards: Tensor,
     return start_value.mean(dim=-1) - expert_reward.mean(dim=-1) + penalty
 
 
-class IqLearn(OffPolicyAgent):
+class IqLearn(ImplicitAgent):
     """Twin soft critics learned from demonstrations; squashed Gaussian actor."""
 
     settings: IqLearnSettings
@@ -66,7 +67,8 @@ class IqLearn(OffPolicyAgent):
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         self.to(generator.device)
         self.optimise('actor', list(self.actor.parameters()), settings.actor_learning_rate)
-        self.optimise('critic', list(self.critic.parameters()), settings.learning_rate)
+        self.optimise('critic', [*self.critic.parameters(), self.absorbing_reward],
+                      settings.learning_rate)
 
     def learn(self, drawn: Batch, teacher: Teacher) -> dict[str, float]:
         """Update on the rows and as many of the expert's."""
@@ -74,30 +76,33 @@ class IqLearn(OffPolicyAgent):
         seen, expert = teacher.normalised(drawn), teacher.expert()
         totals = torch.zeros(4, device=drawn.obs.device)
         for batch in seen.split(s.batch_size):
-            totals += self._update(self.draw(expert, len(batch)), batch)
+            totals += self._update(self.draw(expert, len(batch)), batch, teacher)
         loss, paid_expert, paid_agent, entropy = (totals * s.batch_size / len(drawn)).tolist()
         return {'policy/critic_loss': loss, 'reward/expert': paid_expert,
                 'reward/mean': paid_agent, 'policy/entropy': entropy}
 
-    def _update(self, expert: Batch, agent: Batch) -> Tensor:
+    def _update(self, expert: Batch, agent: Batch, teacher: Teacher) -> Tensor:
         s, both = self.settings, joined(expert, agent)
         count = len(expert)
         with torch.no_grad():
-            following = self._value(self.target, both.next_obs).masked_fill(both.terminated, 0.0)
+            following = self.following(self._value(self.target, both.next_obs), both, teacher)
         q = self.critic(torch.cat([both.obs, both.action], dim=1)).squeeze(-1)
-        rewards = q - s.discount * following
         value = self._value(self.critic, both.obs)
-        gap = value - s.discount * following
-        start = {'value': gap, 'value_expert': gap[:count],
+        rewards, gaps = (
+            [self.implied_reward(part, after, batch, teacher) for part, after, batch in zip(
+                values.split(count, dim=-1), following.split(count), (expert, agent))]
+            for values in (q, value))
+        start = {'value': torch.cat(gaps) + teacher.offset,
+                 'value_expert': gaps[0] + teacher.offset,
                  'first': (1 - s.discount) * value[:count]}[s.value_term]
-        squared = rewards if s.regularise_agent else rewards[:, :count]
-        loss = iq_loss(rewards[:, :count], start, squared, s.regularisation).sum()
+        squared = torch.cat(rewards, dim=-1) if s.regularise_agent else rewards[0]
+        loss = iq_loss(rewards[0], start, squared, s.regularisation).sum()
         self.descend('critic', loss)
         action, log_prob = self.actor.sample(both.obs, self.generator)
         best = self.critic(torch.cat([both.obs, action], dim=1)).squeeze(-1).amin(dim=0)
         self.descend('actor', (s.temperature * log_prob - best).mean())
         polyak(self.target, self.critic, s.target_share)
-        return torch.stack([loss, rewards[:, :count].mean(), rewards[:, count:].mean(),
+        return torch.stack([loss, rewards[0].mean(), rewards[1].mean(),
                             -log_prob.mean()]).detach()
 
     def _value(self, critic: Ensemble, obs: Tensor) -> Tensor:

@@ -8,13 +8,15 @@ of state pairs learns, and the conjugate f*(x) = |x|^p / p of an f-divergence (t
 
 An inverse model P(a | s, s') of the replay tells which action leads from an expert state to the
 next, and the actor is drawn to it by its likelihood (their section 4.3): the expert's own actions
-are never looked at. Every expert state counts as a first one; Q after an end is 0. The inverse
-model is a Gaussian, of which the mean is taken.
+are never looked at. Every replay state counts as a first one: asked for elsewhere, Q would be held
+by no residual and fall without bound. The inverse model is a Gaussian, of which the mean is taken.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +26,6 @@ from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
 from drail_ros.learn.batch import Batch, inputs_of
 from drail_ros.learn.networks import mlp
 from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.rewards.gail_gp import GailGp, GailGpSettings
 from drail_ros.learn.teacher import Teacher
 from drail_ros.settings import setting
 
@@ -33,9 +34,13 @@ from drail_ros.settings import setting
 class OpoloSettings(OffPolicySettings):
     """Settings of OPOLO."""
 
-    discriminator_learning_rate: float = setting(3e-4, 'Adam step size of the classifier', low=0.0)
     exponent: float = setting(1.5, 'p of the conjugate', low=1.0)
     cloning_weight: float = setting(1.0, 'weight of the likelihood of inferred actions', low=0.0)
+
+    reward_model: ClassVar[str] = 'gail_gp'
+    run: ClassVar[Mapping[str, object]] = {
+        **OffPolicySettings.run, 'reward.inputs': 'state_pair', 'reward.learning_rate': 3e-4,
+        'reward.batch_size': 256, 'reward.width': 256, 'reward.layers': 2}
 
 
 def opolo_objective(residual: Tensor, start: Tensor, exponent: float, discount: float) -> Tensor:
@@ -44,7 +49,7 @@ def opolo_objective(residual: Tensor, start: Tensor, exponent: float, discount: 
 
 
 class Opolo(OffPolicyAgent):
-    """Classifier of state pairs, Q, inverse model and squashed Gaussian actor."""
+    """Q, inverse model and squashed Gaussian actor; a reward model is the classifier."""
 
     settings: OpoloSettings
 
@@ -54,40 +59,36 @@ class Opolo(OffPolicyAgent):
         s = settings
         self.q = mlp([self.obs_size + action_size] + [s.width] * s.layers + [1], nn.ReLU)
         self.inverse = GaussianActor(2 * self.obs_size, action_size, s.width, s.layers)
-        self.discriminator = GailGp(self.obs_size, action_size, GailGpSettings(
-            inputs='state_pair', batch_size=s.batch_size,
-            learning_rate=s.discriminator_learning_rate, width=s.width, layers=s.layers),
-            generator)
         self.to(generator.device)
         self.optimise('actor', list(self.actor.parameters()), s.learning_rate)
         self.optimise('q', list(self.q.parameters()), s.learning_rate)
         self.optimise('inverse', list(self.inverse.parameters()), s.learning_rate)
 
     def learn(self, drawn: Batch, teacher: Teacher) -> dict[str, float]:
-        """Update the classifier on all rows, then the rest batch by batch."""
+        """Pay the rows and update on them and as many of the expert's."""
         s = self.settings
+        raw, terminal = teacher.reward(drawn), teacher.terminal_value(s.discount)
+        rewards = raw + teacher.offset
         seen, expert = teacher.normalised(drawn), teacher.expert()
-        metrics = self.discriminator.update(expert, seen)
-        ratio = self.discriminator.reward(seen)
-        totals = torch.zeros(3, device=drawn.obs.device)
-        for batch, paid in zip(seen.split(s.batch_size), ratio.split(s.batch_size)):
-            totals += self._update(self.draw(expert, len(batch)), batch, paid)
+        totals = torch.zeros(3, device=raw.device)
+        for batch, paid in zip(seen.split(s.batch_size), rewards.split(s.batch_size)):
+            totals += self._update(self.draw(expert, len(batch)), batch, paid, terminal)
         objective, inverse, cloning = (totals * s.batch_size / len(drawn)).tolist()
-        return {**metrics, 'reward/mean': ratio.mean().item(), 'policy/objective': objective,
+        return {'reward/mean': raw.mean().item(), 'policy/objective': objective,
                 'policy/inverse_loss': inverse, 'policy/cloning_loss': cloning}
 
-    def _update(self, expert: Batch, replay: Batch, ratio: Tensor) -> Tensor:
+    def _update(self, expert: Batch, replay: Batch, rewards: Tensor, terminal: Tensor) -> Tensor:
         s = self.settings
         inverse_loss = -self.inverse.log_prob(inputs_of(replay, 'state_pair'),
                                               replay.action).mean()
         self.descend('inverse', inverse_loss)
         with torch.no_grad():
             inferred = self.inverse.mean_action(inputs_of(expert, 'state_pair'))
-        first_action, _ = self.actor.sample(expert.obs, self.generator)
+        first_action, _ = self.actor.sample(replay.obs, self.generator)
         action, _ = self.actor.sample(replay.next_obs, self.generator)
-        following = self._q(replay.next_obs, action).masked_fill(replay.terminated, 0.0)
-        residual = ratio + s.discount * following - self._q(replay.obs, replay.action)
-        objective = opolo_objective(residual, self._q(expert.obs, first_action), s.exponent,
+        following = torch.where(replay.terminated, terminal, self._q(replay.next_obs, action))
+        residual = rewards + s.discount * following - self._q(replay.obs, replay.action)
+        objective = opolo_objective(residual, self._q(replay.obs, first_action), s.exponent,
                                     s.discount)
         cloning = -self.actor.log_prob(expert.obs, inferred).mean()
         # Both gradients are taken at the same point before either side moves.

@@ -9,7 +9,7 @@ Replay data mixed in with weight m keeps ν in bounds between demonstrations (eq
 is then of the mixture, the linear term gains m E_R [ν(s, a) - γ ν(s', a')]. Every expert state
 counts as a first one (their section 5). ν is kept smooth by a gradient penalty on interpolates,
 the actor by one on weights that are not orthogonal. The logarithm of a minibatch mean is biased;
-as published, that is accepted. ν after an end is 0.
+as published, that is accepted. -ν plays the part of a value, -(ν - γ ν') that of its reward.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
+from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.batch import Batch
+from drail_ros.learn.implicit.implicit_agent import ImplicitAgent
 from drail_ros.learn.networks import mlp
 from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
@@ -63,7 +64,7 @@ def orthogonal_penalty(net: nn.Module) -> Tensor:
     return total
 
 
-class ValueDice(OffPolicyAgent):
+class ValueDice(ImplicitAgent):
     """ν network and squashed Gaussian actor in a saddle point."""
 
     settings: ValueDiceSettings
@@ -75,7 +76,8 @@ class ValueDice(OffPolicyAgent):
         self.nu = mlp(sizes, nn.ReLU)
         self.to(generator.device)
         self.optimise('actor', list(self.actor.parameters()), settings.actor_learning_rate)
-        self.optimise('nu', list(self.nu.parameters()), settings.learning_rate)
+        self.optimise('nu', [*self.nu.parameters(), self.absorbing_reward],
+                      settings.learning_rate)
 
     def learn(self, drawn: Batch, teacher: Teacher) -> dict[str, float]:
         """Update on the rows and as many of the expert's."""
@@ -83,16 +85,16 @@ class ValueDice(OffPolicyAgent):
         seen, expert = teacher.normalised(drawn), teacher.expert()
         totals = torch.zeros(3, device=drawn.obs.device)
         for batch in seen.split(s.batch_size):
-            totals += self._update(self.draw(expert, len(batch)), batch)
+            totals += self._update(self.draw(expert, len(batch)), batch, teacher)
         objective, penalty, entropy = (totals * s.batch_size / len(drawn)).tolist()
         return {'policy/objective': objective, 'policy/penalty': penalty,
                 'policy/entropy': entropy}
 
-    def _update(self, expert: Batch, replay: Batch) -> Tensor:
+    def _update(self, expert: Batch, replay: Batch, teacher: Teacher) -> Tensor:
         s = self.settings
         first_action, log_prob = self.actor.sample(expert.obs, self.generator)
         objective = dice_objective(
-            self._difference(expert), self._difference(replay),
+            self._difference(expert, teacher), self._difference(replay, teacher),
             self._nu(expert.obs, first_action), s.replay_weight, s.discount)
         penalty = s.penalty_weight * gradient_penalty(
             lambda x: self.nu(x).squeeze(1), self._both_ends(expert), self._both_ends(replay),
@@ -102,11 +104,11 @@ class ValueDice(OffPolicyAgent):
         self.descend_together({'nu': objective + penalty, 'actor': uneven - objective})
         return torch.stack([objective, penalty, -log_prob.mean()]).detach()
 
-    def _difference(self, batch: Batch) -> Tensor:
-        """ν(s, a) - γ ν(s', a'), ``[B]``."""
+    def _difference(self, batch: Batch, teacher: Teacher) -> Tensor:
+        """ν(s, a) - γ ν(s', a') of each step, ``[B]``; and of absorbing ones."""
         action, _ = self.actor.sample(batch.next_obs, self.generator)
-        following = self._nu(batch.next_obs, action).masked_fill(batch.terminated, 0.0)
-        return self._nu(batch.obs, batch.action) - self.settings.discount * following
+        following = self.following(-self._nu(batch.next_obs, action), batch, teacher)
+        return -self.implied_reward(-self._nu(batch.obs, batch.action), following, batch, teacher)
 
     @torch.no_grad()
     def _both_ends(self, batch: Batch) -> Tensor:

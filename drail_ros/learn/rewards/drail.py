@@ -23,6 +23,7 @@ from drail_ros.learn.batch import Batch
 from drail_ros.learn.diffusion import (
     DiffusionLoss,
     NoisePredictor,
+    common_draws,
     cosine_alpha_bar,
     stratified_timesteps,
 )
@@ -78,13 +79,11 @@ class Drail(Discriminator):
     def expected_logits(self, batch: Batch, draws: int) -> Tensor:
         """Mean of L⁻ - L⁺ over ``draws`` stratified (t, noise), common to all samples, ``[B]``."""
         x = self.seen(batch)
-        times = stratified_timesteps(1, draws, self.settings.diffusion_steps, self.generator)
         total = x.new_zeros(len(x))
-        for t in times:
-            noise = torch.randn((1, x.shape[1]), generator=self.generator, device=x.device)
+        for t, noise in common_draws(x, draws, self.diffusion.steps, self.generator):
             for label, sign in ((0.0, 1.0), (1.0, -1.0)):
                 condition = x.new_full((len(x), self.settings.label_size), label)
-                total += sign * self.diffusion(x, t.expand(len(x)), noise.expand_as(x), condition)
+                total += sign * self.diffusion(x, t, noise, condition)
         return total / draws
 
     def _logits(self, x: Tensor, draws: int, shared_noise: bool) -> Tensor:

@@ -34,6 +34,8 @@ class RewardModel(Protocol):
     """Whether it learns from demonstrations."""
     needs_log_prob: bool
     """Whether ``Batch.log_prob`` has to be filled in."""
+    needs_fixed_statistics: bool
+    """Whether observations are normalised by the demonstrations' statistics, not the agent's."""
 
     def update(self, expert: Batch, agent: Batch) -> Metrics:
         """Learn from all demonstrations and one rollout; return scalars to log."""
@@ -73,7 +75,7 @@ class DiscriminatorSettings(RewardSettings):
 class LearnedReward(nn.Module):
     """Base of reward models with networks: inputs, device and optimiser in ``state_dict``."""
 
-    needs_expert, needs_log_prob = True, False
+    needs_expert, needs_log_prob, needs_fixed_statistics = True, False, False
 
     def __init__(self, obs_size: int, action_size: int, settings: RewardSettings,
                  generator: torch.Generator) -> None:

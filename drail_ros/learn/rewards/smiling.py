@@ -9,6 +9,7 @@ two diffused distributions are at x:
 
 with the same x_t and ε in both, standardised to a spread of 0.1. Every sample sees every t that
 was drawn. Steps with ᾱ_t < 10⁻³, 63 % of the published 5000, hold no signal and are left out.
+Observations are normalised by the demonstrations alone, so that the frozen net sees them alike.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Smiling(LearnedReward):
     """Frozen expert net and refitted learner net."""
 
     settings: SmilingSettings
+    needs_fixed_statistics = True
 
     def __init__(self, obs_size: int, action_size: int, settings: SmilingSettings,
                  generator: torch.Generator) -> None:

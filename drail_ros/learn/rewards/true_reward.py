@@ -27,7 +27,7 @@ class TrueRewardSettings(Settings):
 class TrueReward:
     """Reward model that knows the answer."""
 
-    needs_expert, needs_log_prob = False, False
+    needs_expert, needs_log_prob, needs_fixed_statistics = False, False, False
 
     def __init__(self, obs_size: int, action_size: int, settings: TrueRewardSettings,
                  generator: torch.Generator) -> None:
