@@ -145,12 +145,18 @@ def _defaults(algorithm: str, preset: str, agent: object) -> tuple[RunSettings, 
 
 
 def _task_settings(task: Task, chosen: set[str]) -> list[Mapping[str, object]]:
-    """Return those that apply, the special after the general, presets last."""
-    fitting = [(words, own) for words, own in
-               ((key.split(), own) for key, own in task.training.items())
-               if set(words) - {'*'} <= chosen]
-    return [own for words, own in sorted(
-        fitting, key=lambda item: (bool({*PRESETS} & {*item[0]}), len({*item[0]} - {'*'})))]
+    """Return those that apply, the special after the general, presets last.
+
+    What a task says of learner and reward model is tuning of ours: only the default preset has it,
+    and others what is said of them by name.
+    """
+    fitting = [({*key.split()} - {'*'}, own) for key, own in task.training.items()
+               if {*key.split()} - {'*'} <= chosen]
+    fitting.sort(key=lambda item: (bool({*PRESETS} & item[0]), len(item[0])))
+    if 'default' in chosen:
+        return [own for _, own in fitting]
+    return [{name: value for name, value in own.items() if '.' not in name or {*PRESETS} & words}
+            for words, own in fitting]
 
 
 def plugins_of(run: OnlineSettings) -> tuple[Callable[..., Any], Callable[..., Any]]:

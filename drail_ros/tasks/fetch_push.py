@@ -261,15 +261,15 @@ PLUGIN = Task(
         'bc': {'learner.learning_rate': 1e-3, 'learner.learning_rate_decay': True,
                'learner.epochs': 100},
         'dbc': {'learner.learning_rate': 1e-3, 'learner.learning_rate_decay': True},
-        'bc published': {'learner.learning_rate': 2e-4, 'learner.learning_rate_decay': False,
-                         'learner.epochs': 50},
         'ppo published': {
             'total_steps': 5_000_000, 'rollout_steps': 128, 'learner.minibatches': 32,
             'learner.learning_rate': 1e-4, 'learner.entropy_weight': 1e-3,
             'learner.initial_std': 1.0, 'learner.final_std': 0.0},
         'drail ppo published': {
-            'reward.width': 1024, 'reward.epochs': 1, 'reward.training_shared_noise': False,
+            'reward.width': 1024, 'reward.training_shared_noise': False,
             'reward.reward_shared_noise': False, 'reward.reward_draws': 1},
-        'gail ppo published': {'learner.learning_rate': 2e-4, 'reward.epochs': 1},
+        'gail ppo published': {'learner.learning_rate': 2e-4, 'reward.learning_rate': 8e-6},
+        'wail ppo published': {'reward.learning_rate': 8e-5},
+        'diffail ppo published': {'reward.learning_rate': 1e-4},
     },
 )

@@ -15,5 +15,6 @@ PLUGIN = locomotion_task(
     spread=0.1,
     draw_velocity=normal,
     height_help='above that of the start',
-    training={'diffail': {'reward.penalty_weight': 0.1}},
+    training=dict.fromkeys(('diffail', 'diffail sac published'),
+                           {'reward.penalty_weight': 0.1}),
 )

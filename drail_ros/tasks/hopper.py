@@ -30,5 +30,6 @@ PLUGIN = locomotion_task(
     spread=5e-3,
     velocity_limit=10.0,
     healthy=healthy,
-    training={'diffail': {'reward.penalty_weight': 0.0, 'reward.width': 256}},
+    training=dict.fromkeys(('diffail', 'diffail sac published'),
+                           {'reward.penalty_weight': 0.0, 'reward.width': 256}),
 )

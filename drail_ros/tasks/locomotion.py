@@ -113,14 +113,13 @@ _TRAINING: Mapping[str, Mapping[str, object]] = {
     'learned_reward': {'terminations': 'absorbing'},
     'off_policy': {'total_steps': 100_000, 'learner.updates_per_step': 0.5,
                    'evaluate_every': 10_000},
-    'off_policy published': {'total_steps': 1_000_000, 'learner.updates_per_step': 1.0},
+    'off_policy published': {'total_steps': 1_000_000},
     'drail off_policy': {'reward.width': 256, 'reward.reward_draws': 1},
     'diffail off_policy': {'learner.reward_scale': 2.0},
     'diffail published': {'terminations': 'ignore'},
+    'diffail off_policy published': {'learner.reward_scale': 2.0},
     'iq_learn': {'learner.value_term': 'first'},
     'value_dice': {'learner.actor_learning_rate': 1e-4, 'learner.updates_per_step': 2.0},
-    'value_dice published': {'learner.actor_learning_rate': 1e-5,
-                             'learner.updates_per_step': 1.0},
     'true_reward': {'transitions': 0},
 }
 

@@ -42,6 +42,17 @@ def test_the_special_comes_after_the_general() -> None:
     assert epochs(algorithm='drail', preset='published') == 1
 
 
+def test_the_published_preset_leaves_a_tasks_tuning_out() -> None:
+    def said(algorithm: str, preset: str) -> tuple[object, object]:
+        chosen = settings.values(make_run_settings({'algorithm': algorithm, 'preset': preset}))
+        return chosen['learner.learning_rate'], chosen.get('total_steps')
+
+    assert said('bc', 'default')[0] != said('bc', 'published')[0]
+    _, defaults = plugins.load(plugins.OFFLINE, 'bc')
+    assert said('bc', 'published')[0] == defaults().learning_rate
+    assert said('gail', 'published') == (2e-4, 5_000_000)
+
+
 def test_an_algorithm_brings_its_agent() -> None:
     found = {name: settings.values(make_run_settings({'algorithm': name}))['agent']
              for name in ('drail', 'dac', 'iq_learn')}
