@@ -161,6 +161,8 @@ def test_the_tail_of_a_log_shows_a_progress_bar_once(tmp_path: Path) -> None:
     pytest.param(['--set', 'seed=8'], "'seed' cannot be set", id='given by the comparison'),
     pytest.param(['--noise', '9'], 'noise level', id='out of range'),
     pytest.param(['--agent', 'pppo'], 'did you mean ppo', id='agent'),
+    pytest.param(['--task', 'hopper', '--set', 'stop_at_success=0.9'], 'has no success',
+                 id='stop'),
     pytest.param(['--jobs', '0'], '--jobs', id='jobs'),
 ])
 def test_wrong_settings_are_told_before_anything_runs(

@@ -84,7 +84,8 @@ def make_run_settings(overrides: Mapping[str, object], source: str = 'settings')
     """Defaults of algorithm and agent, then the task's, then ``overrides`` by dotted name.
 
     Raises:
-        UserError: a name is unknown, or a value has the wrong type or range.
+        UserError: a name is unknown, a value has the wrong type or range, or settings do not go
+            together.
 
     """
     task = plugins.load(plugins.TASKS, str(overrides.get('task', 'fetch_push')))
@@ -106,6 +107,7 @@ def make_run_settings(overrides: Mapping[str, object], source: str = 'settings')
     name = f'{task.name}_{algorithm}' + f'_{agent}' * (agent not in ('', algorithm, 'ppo'))
     if isinstance(base, OnlineSettings):
         _check_terminations(base)
+        _check_stop(base, task)
     output_dir = base.output_dir or f'runs/{name}_{base.seed}'
     return settings.replace(base, {'task': task.name, 'noise': noise, 'output_dir': output_dir})
 
@@ -119,6 +121,13 @@ def _check_terminations(run: OnlineSettings) -> None:
     if settings.values(run)['learner.discount'] == 1:
         raise UserError('an absorbing state has no value without a discount',
                         found='learner.discount 1', expected='less than 1')
+
+
+def _check_stop(run: OnlineSettings, task: Task) -> None:
+    if run.stop_at_success > 0 and not task.has_success:
+        raise UserError(f'task {task.name!r} has no success to stop at',
+                        found=f'stop_at_success {run.stop_at_success:g}', expected='0',
+                        do='leave it out; total_steps ends the run')
 
 
 def _defaults(algorithm: str, preset: str, agent: object) -> tuple[RunSettings, str]:

@@ -66,6 +66,8 @@ def test_an_algorithm_brings_its_agent() -> None:
                  'no reward of an absorbing', id='no learned reward'),
     pytest.param({'algorithm': 'gail', 'terminations': 'absorbing', 'learner.discount': 1.0},
                  'without a discount', id='discount'),
+    pytest.param({'task': 'hopper', 'stop_at_success': 0.9}, 'has no success to stop at',
+                 id='no success'),
 ])
 def test_what_does_not_go_together_is_refused(chosen: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
