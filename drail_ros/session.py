@@ -174,7 +174,7 @@ def _evaluate_onnx(file: Path, episodes: int, noise: float, seed: int, num_envs:
     policy = OnnxPolicy(file)
     task = plugins.load(plugins.TASKS, str(policy.metadata['task']))
     return _evaluate(task, policy.controller(num_envs, task), episodes,
-                     noise or task.default_noise, seed, num_envs), policy.metadata
+                     noise or float(policy.metadata['noise']), seed, num_envs), policy.metadata
 
 
 def _evaluate(task: Task, act: Callable, episodes: int, noise: float, seed: int,

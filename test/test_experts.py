@@ -40,7 +40,8 @@ def experts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def hopper(experts: Path) -> Path:
     """An expert of the hopper that has learned nothing."""
-    export_onnx(untrained_policy(HOPPER), HOPPER, experts / HOPPER.expert_policy, {})
+    export_onnx(untrained_policy(HOPPER), HOPPER, experts / HOPPER.expert_policy,
+                {'noise': HOPPER.default_noise})
     return experts / HOPPER.expert_policy
 
 

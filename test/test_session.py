@@ -1,0 +1,45 @@
+"""From settings to a finished run: which policy is evaluated and published, and how."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from drail_ros import session
+from drail_ros.learn.actors import GaussianActor
+from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.policy import Policy
+from drail_ros.sim.episodes import EpisodicSim
+from drail_ros.sim.make import make_sim
+from drail_ros.tasks.fetch_push import PLUGIN as PUSH
+from drail_ros.tasks.task import Task
+
+
+@pytest.fixture(scope='module')
+def trained_at_2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a policy that was trained with noise 2 (and learned nothing), and its export."""
+    folder = tmp_path_factory.mktemp('policies')
+    torch.manual_seed(0)
+    sizes = PUSH.observation_size, PUSH.action_size
+    policy = Policy(RunningNormaliser(sizes[0]), GaussianActor(*sizes, 16, 2))
+    policy.save(folder / 'policy.safetensors', {'task': PUSH.name, 'noise': 2.0})
+    session.export_policy(folder / 'policy.safetensors', folder / 'policy.onnx')
+    return folder
+
+
+@pytest.mark.parametrize('file', ['policy.safetensors', 'policy.onnx'])
+@pytest.mark.parametrize(('asked', 'used'), [(0.0, 2.0), (1.0, 1.0)])
+def test_a_policy_is_evaluated_with_the_noise_of_its_training(
+        file: str, asked: float, used: float, trained_at_2: Path,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    noises = []
+
+    def recorded(task: Task, num_envs: int, noise: float) -> EpisodicSim:
+        noises.append(noise)
+        return make_sim(task, num_envs, noise)
+
+    monkeypatch.setattr(session, 'make_sim', recorded)
+    session.evaluate_policy(trained_at_2 / file, episodes=2, noise=asked, seed=0, num_envs=2)
+    assert noises == [used]
