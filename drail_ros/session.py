@@ -42,7 +42,7 @@ from drail_ros.tasks.task import Task
 EXPORTED_POLICY = 'policy.onnx'
 EXPERTS = Path(__file__).parent / 'tasks' / 'experts'
 OnPolicy = Callable[[Path, int], None]
-"""Called with the exported file and the step of the log at which it was learned."""
+"""Called with the exported file and the step of the log at which its policy was learned."""
 
 
 def scripted_demonstrations_path(task: Task) -> Path:
@@ -118,18 +118,18 @@ def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim
         UserError: the folder holds another run, the disk is full, training diverged, …
 
     """
-    def export(policy_file: Path, step: int) -> Path:
+    def export(policy_file: Path) -> Path:
         path = Path(run.output_dir) / EXPORTED_POLICY
         policy, info = load_policy(policy_file)
         export_onnx(policy, task_of(run), path, info)
         if on_policy:
-            on_policy(path, step)
+            on_policy(path, info['step'])
         return path
 
     def report_and_export(step: int, metrics: dict[str, float]) -> None:
         report(step, metrics)
         if metrics.get('evaluation/is_best'):
-            export(Path(run.output_dir) / BEST_POLICY, step)
+            export(Path(run.output_dir) / BEST_POLICY)
 
     trainer: TrainingLoop
     if isinstance(run, OfflineSettings):
@@ -139,7 +139,7 @@ def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim
         assert isinstance(run, OnlineSettings)
         trainer = Trainer(sim, demonstrations, run, report_and_export)
     trainer.run(should_stop, save_asked)
-    return export(saved_policy(Path(run.output_dir)), trainer.step)
+    return export(saved_policy(Path(run.output_dir)))
 
 
 def evaluate_policy(file: Path, *, episodes: int, noise: float, seed: int, num_envs: int = 32,

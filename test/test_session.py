@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from drail_ros import session
+from drail_ros.deploy.policy import OnnxPolicy
 from drail_ros.learn.actors import GaussianActor
 from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.policy import Policy
+from drail_ros.learn.run_settings import make_run_settings, task_of
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.fetch_push import PLUGIN as PUSH
@@ -43,3 +45,18 @@ def test_a_policy_is_evaluated_with_the_noise_of_its_training(
     monkeypatch.setattr(session, 'make_sim', recorded)
     session.evaluate_policy(trained_at_2 / file, episodes=2, noise=asked, seed=0, num_envs=2)
     assert noises == [used]
+
+
+def test_the_best_policy_is_published_with_the_step_at_which_it_was_learned(
+        tmp_path: Path) -> None:
+    run = make_run_settings({
+        'task': 'point_reach', 'algorithm': 'true_reward', 'agent': 'ppo', 'num_envs': 4,
+        'rollout_steps': 16, 'evaluate_every': 128, 'evaluation_episodes': 4,
+        'output_dir': str(tmp_path)})
+    steps: list[int] = []
+    published: list[int] = []
+    session.train(run, None, make_sim(task_of(run), run.num_envs, run.noise),
+                  lambda step, metrics: steps.append(step), lambda: steps[-1:] == [192],
+                  lambda file, step: published.append(step))
+    assert published == [128, 128]
+    assert OnnxPolicy(tmp_path / 'policy.onnx').metadata['step'] == 128
