@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from drail_ros import cli
-from drail_ros.learn.run_folder import read_metrics
+from drail_ros.learn.run_folder import RunFolder, read_metrics
+from drail_ros.learn.run_settings import make_run_settings
 
 SMALL = ['--num-envs=4', '--rollout-steps=32', '--evaluate-every=256', '--evaluation-episodes=4',
          '--checkpoint-every=128', '--learner.width=16', '--learner.epochs=1', '--reward.width=16',
@@ -46,6 +47,24 @@ def test_from_demonstrations_to_pictures(tmp_path: Path, sine_demos: Path,
         assert (tmp_path / name).read_bytes().startswith(b'\x89PNG')
     printed = capsys.readouterr().out
     assert 'roughness' in printed and 'return' in printed
+
+
+def test_a_reward_that_knows_an_absorbing_state_is_drawn(tmp_path: Path,
+                                                         sine_demos: Path) -> None:
+    run = tmp_path / 'run'
+    assert train(run, sine_demos, '--algorithm=gail', '--terminations=absorbing') == 0
+    assert cli.main(['plot', 'sine', str(run), '--output', str(tmp_path / 's.png')]) == 0
+
+
+@pytest.mark.parametrize('algorithm', ['smiling', 'cfil', 'true_reward', 'iq_learn', 'bc'])
+def test_what_learns_no_logit_is_not_drawn(algorithm: str, tmp_path: Path,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    RunFolder(make_run_settings({'task': 'sine', 'algorithm': algorithm,
+                                 'output_dir': str(tmp_path)}), '')
+    assert cli.main(['plot', 'sine', str(tmp_path), '--output', str(tmp_path / 's.png')]) == 1
+    found, expected = capsys.readouterr().err.split('expected:')
+    assert f'algorithm {algorithm}' in found
+    assert 'gail' in expected and algorithm not in expected
 
 
 def test_cloning_and_its_evaluation(tmp_path: Path, sine_demos: Path) -> None:

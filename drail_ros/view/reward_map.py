@@ -6,7 +6,7 @@ logits beside the other as probabilities compares nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,9 @@ from drail_ros.files import read_json
 from drail_ros.learn.batch import Batch
 from drail_ros.learn.checkpoint import load_checkpoint
 from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.rewards.reward_model import Discriminator
 from drail_ros.learn.run_settings import OnlineSettings, make_run_settings
+from drail_ros.learn.terminations import marked
 from drail_ros.tasks import sine
 
 _STATES, _ACTIONS = 201, 81
@@ -31,7 +33,7 @@ def plot_reward_maps(runs: Sequence[Path], output: Path) -> dict[str, float]:
     """Draw D of each run; return each one's roughness (see ``roughness``).
 
     Raises:
-        UserError: a folder holds no adversarial run of task sine.
+        UserError: a folder holds no run of task sine with a discriminator.
 
     """
     states = np.linspace(0, sine.STATE_HIGH, _STATES, dtype=np.float32)
@@ -64,18 +66,29 @@ def _expert_probability(run: Path, states: np.ndarray,
                         actions: np.ndarray) -> tuple[str, np.ndarray]:
     settings = read_json(run / 'run.json')['settings']
     chosen = make_run_settings({**settings, 'resume': False})
-    if chosen.task != 'sine' or not isinstance(chosen, OnlineSettings):
+    task, models = sine.PLUGIN, _discriminators()
+    if (chosen.task != task.name or chosen.algorithm not in models
+            or not isinstance(chosen, OnlineSettings)):
         raise UserError(f'{run} cannot be drawn as a reward map', found=f'task {chosen.task}, '
-                        f'algorithm {chosen.algorithm}', expected='a reward learned on task sine',
+                        f'algorithm {chosen.algorithm}',
+                        expected=f'task {task.name}, algorithm {" or ".join(models)}',
                         do='drail train --task sine --algorithm drail')
-    make_reward, _ = plugins.load(plugins.REWARDS, chosen.algorithm)
-    model = make_reward(1, 1, chosen.reward, torch.Generator().manual_seed(0))
-    normaliser = RunningNormaliser(1)
+    is_marked = chosen.terminations == 'absorbing'
+    model = models[chosen.algorithm](task.observation_size + is_marked, task.action_size,
+                                     chosen.reward, torch.Generator().manual_seed(0))
+    normaliser = RunningNormaliser(task.observation_size)
     state = load_checkpoint(run / 'checkpoint.safetensors')
     model.load_state_dict(state['reward_model'])
     normaliser.load_state_dict(state['normaliser'])
     grid = np.stack(np.meshgrid(states, actions, indexing='ij'), axis=-1).reshape(-1, 2)
     obs = normaliser(torch.from_numpy(grid[:, :1]))
     batch = Batch(obs, torch.from_numpy(grid[:, 1:].copy()), obs)
-    logits = model.expected_logits(batch, _DRAWS)
+    logits = model.expected_logits(marked(batch) if is_marked else batch, _DRAWS)
     return chosen.algorithm, logits.sigmoid().numpy().reshape(len(states), len(actions))
+
+
+def _discriminators() -> dict[str, Callable[..., Discriminator]]:
+    """Reward models that have a logit, by name."""
+    models = {name: plugins.load(plugins.REWARDS, name)[0]
+              for name in plugins.names(plugins.REWARDS)}
+    return {name: model for name, model in models.items() if issubclass(model, Discriminator)}
