@@ -29,7 +29,8 @@ OF_RUN = {
     'total_steps': ('environment steps of the run', None),
     'num_envs': ('environments stepped at once', None),
     'device': ('where to learn', ['', 'auto', 'cpu', 'cuda']),
-    'output_dir': ('folder of the run (runs/TASK_ALGORITHM_SEED)', None),
+    'output_dir': ('folder of the run (runs/TASK_ALGORITHM[_AGENT]_SEED, the agent unless it is '
+                   'ppo or the algorithm itself)', None),
     'resume': ('continue the run in output_dir', ['', 'true', 'false']),
     'demo_path': ("folder of demonstrations (the task's scripted ones)", None),
     'stop_at_success': ('end once an evaluation succeeds this often', None),

@@ -34,7 +34,9 @@ class RunSettings(Settings):
     demo_path: str = setting('', 'folder of demonstrations')
     transitions: int = setting(0, 'use only so many transitions (whole episodes); 0 is all',
                                low=0)
-    output_dir: str = setting('', 'folder of the run; empty: runs/TASK_ALGORITHM_SEED')
+    output_dir: str = setting(
+        '', 'folder of the run; empty: runs/TASK_ALGORITHM[_AGENT]_SEED, the agent unless it is '
+        'ppo or the algorithm itself')
     resume: bool = setting(False, 'continue the run in output_dir')
     num_envs: int = setting(32, 'environments stepped at once', low=1)
     evaluation_episodes: int = setting(128, 'episodes of each evaluation', low=1)
