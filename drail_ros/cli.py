@@ -47,7 +47,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 def _add_demos(commands: argparse._SubParsersAction) -> None:
     demos = commands.add_parser('demos', help='collect and look at demonstrations')
     actions = demos.add_subparsers(dest='action', required=True, metavar='ACTION')
-    collect = actions.add_parser('collect', help='record the scripted expert of a task')
+    collect = actions.add_parser('collect', help='record the expert of a task')
     _add_task(collect)
     collect.add_argument('--episodes', type=int, default=0, help="0: the task's own number")
     collect.add_argument('--noise', type=float, nargs=2, metavar=('LOW', 'HIGH'),
@@ -66,7 +66,7 @@ def _collect(options: argparse.Namespace) -> int:
 
     from drail_ros import session
     task = plugins.load(plugins.TASKS, options.task)
-    path = options.output or session.scripted_demonstrations_path(task)
+    path = options.output or session.expert_demonstrations_path(task)
     low, high = options.noise or (None, None)
     with tqdm(total=options.episodes or task.demonstrations, unit='episode') as bar:
         summary = session.collect_demonstrations(

@@ -45,8 +45,8 @@ OnPolicy = Callable[[Path, int], None]
 """Called with the exported file and the step of the log at which its policy was learned."""
 
 
-def scripted_demonstrations_path(task: Task) -> Path:
-    """Where a task's scripted demonstrations are kept when no folder is named."""
+def expert_demonstrations_path(task: Task) -> Path:
+    """Where demonstrations by a task's expert are kept when no folder is named."""
     cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
     return Path(cache) / 'drail_ros' / 'demonstrations' / task.name
 
@@ -82,9 +82,9 @@ def expert_of(task: Task) -> tuple[Expert, str]:
 
 def demonstrations_for(run: RunSettings,
                        say: Callable[[str], None]) -> Demonstrations | None:
-    """Load the run's demonstrations; with no ``demo_path``, the task's scripted ones.
+    """Load the run's demonstrations; with no ``demo_path``, those of its task's expert.
 
-    Scripted demonstrations are collected once and kept. None where the algorithm needs none.
+    The expert's are collected once and kept. None where the algorithm needs none.
 
     Raises:
         UserError: the folder is missing, damaged or of another task.
@@ -93,9 +93,9 @@ def demonstrations_for(run: RunSettings,
     if not needs_demonstrations(run):
         return None
     task = task_of(run)
-    path = Path(run.demo_path) if run.demo_path else scripted_demonstrations_path(task)
+    path = Path(run.demo_path) if run.demo_path else expert_demonstrations_path(task)
     if not run.demo_path and not (path / 'dataset.json').exists():
-        say(f'collecting {task.demonstrations} scripted demonstrations into {path}')
+        say(f'collecting {task.demonstrations} demonstrations of the expert into {path}')
         beside = path.with_name(f'{path.name}.{os.getpid()}')
         say(collect_demonstrations(task, beside))
         try:

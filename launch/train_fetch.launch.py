@@ -32,7 +32,7 @@ OF_RUN = {
     'output_dir': ('folder of the run (runs/TASK_ALGORITHM[_AGENT]_SEED, the agent unless it is '
                    'ppo or the algorithm itself)', None),
     'resume': ('continue the run in output_dir', ['', 'true', 'false']),
-    'demo_path': ("folder of demonstrations (the task's scripted ones)", None),
+    'demo_path': ("folder of demonstrations (those of the task's expert)", None),
     'stop_at_success': ('end once an evaluation succeeds this often', None),
 }
 """Parameters of the trainer: description and choices."""
