@@ -1,4 +1,7 @@
-"""The ``drail`` command: demos, train, compare, eval, export, plot, up. Only up needs ROS."""
+"""The ``drail`` command: demos, train, compare, eval, export, plot, up, demo.
+
+Only up and demo need ROS.
+"""
 
 from __future__ import annotations
 
