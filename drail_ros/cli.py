@@ -12,10 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drail_ros import __version__, plugins, settings
-from drail_ros.errors import UserError
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells use it (128 + SIGINT)."""
+from drail_ros.errors import INTERRUPTED, UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from drail_ros import plugins, session, settings
-from drail_ros.errors import UserError, unknown_name
+from drail_ros.errors import INTERRUPTED, UserError, unknown_name
 from drail_ros.files import read_json, read_tensors, write_json
 from drail_ros.learn.compute import one_thread
 from drail_ros.learn.policy import PlanningPolicy, load_policy
@@ -34,7 +34,6 @@ from drail_ros.learn.run_settings import (
 )
 from drail_ros.view.comparison import Outcome, write_comparison
 
-INTERRUPTED = 130
 FINAL, LOG = 'final.json', 'log.txt'
 """In the folder of a run: how its last policy fared in episodes of their own; what it printed."""
 OWN = ('task', 'algorithm', 'seed', 'output_dir', 'resume')

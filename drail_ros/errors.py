@@ -8,6 +8,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells use it (128 + SIGINT)."""
+
 
 class UserError(Exception):
     """What is wrong, what was found, what was expected and what to do about it."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from drail_ros.errors import UserError, unknown_name
+from drail_ros.errors import INTERRUPTED, UserError, unknown_name
 
 MAIN_NODES = ('trainer', 'simulator')
 """A stack lives as long as the first of these that it has."""
@@ -181,7 +181,7 @@ def _watch(running: list[_Process], main: _Process) -> int:
             if main.process.poll() is not None:
                 status = main.process.returncode
     except KeyboardInterrupt:
-        status = 130
+        status = INTERRUPTED
     # The main node first: a trainer still needs its simulators to finish.
     for process in sorted(running, key=lambda p: p is not main):
         process.end()

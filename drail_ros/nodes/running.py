@@ -16,9 +16,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from drail_ros.errors import UserError
+from drail_ros.errors import INTERRUPTED, UserError
 
-INTERRUPTED = 130
 _SPIN_PERIOD_S = 0.2
 
 

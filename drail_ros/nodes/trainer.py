@@ -20,10 +20,11 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from drail_ros import session, settings
+from drail_ros.errors import INTERRUPTED
 from drail_ros.learn.run_settings import OfflineSettings, make_run_settings, task_of
 from drail_ros.nodes.batch_topics import TopicChannel
 from drail_ros.nodes.parameters import OVERRIDABLE, declare, given
-from drail_ros.nodes.running import INTERRUPTED, Stop, run_node
+from drail_ros.nodes.running import Stop, run_node
 from drail_ros.settings import Settings, setting
 from drail_ros.sim.batch_sim import BatchSim
 from drail_ros.sim.make import make_sim
