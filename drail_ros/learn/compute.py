@@ -44,15 +44,15 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def use_fast_matmul(wanted: bool) -> bool:
-    """Choose the kernel of float32 matrix products in this process; return whether it is fast.
+def use_fast_matmul(wanted: bool) -> None:
+    """Choose the kernel of float32 matrix products in this process.
 
     On some processors torch's 'medium' precision is a faster kernel with the error of float32,
     on others it rounds to bfloat16: it is used only where the error is that of float32.
     """
     torch.set_float32_matmul_precision('highest')
     if not wanted:
-        return False
+        return
     random = torch.Generator().manual_seed(0)
     a, b = (torch.randn((512, 512), generator=random) for _ in range(2))
     exact = a.double() @ b.double()
@@ -60,5 +60,3 @@ def use_fast_matmul(wanted: bool) -> bool:
     torch.set_float32_matmul_precision('medium')
     if ((a @ b) - exact).abs().max() > _LARGEST_ERROR_RATIO * exact_error:
         torch.set_float32_matmul_precision('highest')
-        return False
-    return True
