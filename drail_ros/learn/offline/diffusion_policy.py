@@ -8,7 +8,7 @@ on T_a are executed before planning again. What acts is an exponential moving av
 weights. Chunks that reach over an episode's ends repeat its first observation and last action.
 
 The 'published' preset is the row of that name in DRAIL's tables: one action from one
-observation, an MLP, 1000 steps both in training and when acting.
+observation, an MLP, 1000 steps in training and, deterministic ones, when acting.
 """
 
 from __future__ import annotations
