@@ -75,7 +75,7 @@ def make(settings: PpoSettings, obs_size: int = 2, num_envs: int = 2) -> Ppo:
 class Paid:
     """A reward that is known: what the teacher of a test pays."""
 
-    needs_log_prob = False
+    needs_log_prob, needs_fixed_statistics = False, False
 
     def __init__(self, reward: Callable[[Batch], torch.Tensor]) -> None:
         self.reward = reward
