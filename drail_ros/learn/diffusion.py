@@ -126,3 +126,8 @@ class DiffusionLoss(nn.Module):
             condition = x.new_empty(len(x), 0)
         predicted = self.net(self.diffused(x, t, epsilon), t, condition)
         return (predicted - epsilon).square().mean(dim=1)
+
+    def expected(self, x: Tensor, draws: int, generator: torch.Generator) -> Tensor:
+        """L averaged over stratified (t, ε) that all samples have in common, ``[B]``."""
+        return torch.stack([self(x, t, noise) for t, noise in common_draws(
+            x, draws, self.steps, generator)]).mean(dim=0)

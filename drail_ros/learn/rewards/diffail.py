@@ -24,7 +24,6 @@ from drail_ros.learn.batch import Batch
 from drail_ros.learn.diffusion import (
     DiffusionLoss,
     SinusoidalNoisePredictor,
-    common_draws,
     linear_alpha_bar,
 )
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
@@ -90,10 +89,7 @@ class Diffail(Discriminator):
     @torch.no_grad()
     def expected_logits(self, batch: Batch, draws: int) -> Tensor:
         """Logit of exp(-L), with L averaged over ``draws`` common to all samples, ``[B]``."""
-        x = self.seen(batch)
-        return logit_of_energy(torch.stack([
-            self.diffusion(x, t, noise) for t, noise in common_draws(
-                x, draws, self.diffusion.steps, self.generator)]).mean(dim=0))
+        return logit_of_energy(self.diffusion.expected(self.seen(batch), draws, self.generator))
 
     def _energy(self, x: Tensor) -> Tensor:
         """L_t at one random t per sample, ``[B]``."""

@@ -21,7 +21,6 @@ from drail_ros.learn.batch import Batch
 from drail_ros.learn.diffusion import (
     DiffusionLoss,
     NoisePredictor,
-    common_draws,
     cosine_alpha_bar,
     stratified_timesteps,
 )
@@ -66,10 +65,7 @@ class DrailUn(Discriminator):
     @torch.no_grad()
     def expected_logits(self, batch: Batch, draws: int) -> Tensor:
         """Logit of exp(-L), with L averaged over ``draws`` common to all samples, ``[B]``."""
-        x = self.seen(batch)
-        return logit_of_energy(torch.stack([
-            self.diffusion(x, t, noise) for t, noise in common_draws(
-                x, draws, self.diffusion.steps, self.generator)]).mean(dim=0))
+        return logit_of_energy(self.diffusion.expected(self.seen(batch), draws, self.generator))
 
     def energy(self, x: Tensor, draws: int) -> Tensor:
         """L averaged over stratified draws of (t, ε), ``[B]``."""
