@@ -245,7 +245,7 @@ PLUGIN = Task(
         'drail ppo': {'reward.epochs': 4},
         'drail off_policy': {'reward.reward_draws': 1},
         'drail_un ppo': {'reward.width': 256, 'reward.epochs': 4},
-        # Success ends an episode: a method that only pays would rather hover before it.
+        # Success ends an episode: rewards that only pay learn less where that is ignored.
         'diffail': {'terminations': 'absorbing'},
         'diffail published': {'terminations': 'ignore'},
         'diffail ppo': {'reward.learning_rate': 1e-3, 'reward.epochs': 4},
