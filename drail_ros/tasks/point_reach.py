@@ -90,7 +90,7 @@ PLUGIN = Task(
         'airl': {'reward.width': 64},
         'airl ppo': {'learner.final_std': 0.0},
         'cfil': {'reward.width': 64, 'terminations': 'ignore'},
-        'smiling': {'terminations': 'absorbing', 'reward.batch_size': 1024,
+        'smiling': {'terminations': 'absorbing', 'reward.batch_size': 1024, 'total_steps': 10_000,
                     'reward.learning_rate': 5e-3, 'reward.expert_updates': 1000},
         'iq_learn': {'learner.actor_learning_rate': 3e-4},
         'value_dice': {'learner.actor_learning_rate': 1e-4, 'total_steps': 8_000},
