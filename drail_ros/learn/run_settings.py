@@ -161,8 +161,8 @@ def _task_settings(task: Task, chosen: set[str]) -> list[Mapping[str, object]]:
     What a task says of learner and reward model is tuning of ours: only the default preset has it,
     and others what is said of them by name.
     """
-    fitting = [({*key.split()} - {'*'}, own) for key, own in task.training.items()
-               if {*key.split()} - {'*'} <= chosen]
+    fitting = [(words, own) for key, own in task.training.items()
+               if (words := {*key.split()} - {'*'}) <= chosen]
     fitting.sort(key=lambda item: (bool({*PRESETS} & item[0]), len(item[0])))
     if 'default' in chosen:
         return [own for _, own in fitting]

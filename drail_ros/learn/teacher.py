@@ -37,8 +37,7 @@ class Teacher:
 
     def normalised(self, batch: Batch) -> Batch:
         """Return a batch as the agent sees it."""
-        return replace(batch, obs=self.normaliser(batch.obs),
-                       next_obs=self.normaliser(batch.next_obs))
+        return _normalised(batch, self.normaliser)
 
     def learn(self, agent: Batch) -> Metrics:
         """Let the reward model learn what sets the agent's transitions apart."""
@@ -60,10 +59,13 @@ class Teacher:
         return (scale * self.reward_model.reward(step)[0] + self.offset) / (1 - discount)
 
     def _as_seen(self, batch: Batch) -> Batch:
-        seen = replace(batch, obs=self._statistics(batch.obs),
-                       next_obs=self._statistics(batch.next_obs))
+        seen = _normalised(batch, self._statistics)
         if self.reward_model.needs_log_prob:
             with torch.no_grad():
                 seen = replace(seen, log_prob=self._actor.log_prob(self.normaliser(batch.obs),
                                                                    batch.action))
         return marked(seen) if self.absorbing else seen
+
+
+def _normalised(batch: Batch, statistics: RunningNormaliser) -> Batch:
+    return replace(batch, obs=statistics(batch.obs), next_obs=statistics(batch.next_obs))

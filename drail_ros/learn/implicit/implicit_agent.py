@@ -7,6 +7,9 @@ the values, a step with reward r_a being added to a batch for every end in it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -16,11 +19,19 @@ from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.teacher import Teacher
 
 
+@dataclass(frozen=True)
+class ImplicitSettings(OffPolicySettings):
+    """Settings that agents share which are algorithms of their own."""
+
+    reward_model: ClassVar[str] = 'true_reward'
+    """What pays them; most look at no reward."""
+
+
 class ImplicitAgent(OffPolicyAgent):
     """Base of such agents: they say what is done with these rewards."""
 
     def __init__(self, normaliser: RunningNormaliser, action_size: int,
-                 settings: OffPolicySettings, generator: torch.Generator) -> None:
+                 settings: ImplicitSettings, generator: torch.Generator) -> None:
         super().__init__(normaliser, action_size, settings, generator)
         self.absorbing_reward = nn.Parameter(torch.zeros(()))
 

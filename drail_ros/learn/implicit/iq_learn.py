@@ -22,9 +22,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.batch import Batch, joined
-from drail_ros.learn.implicit.implicit_agent import ImplicitAgent
+from drail_ros.learn.implicit.implicit_agent import ImplicitAgent, ImplicitSettings
 from drail_ros.learn.networks import Ensemble, polyak
 from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.teacher import Teacher
@@ -34,7 +33,7 @@ VALUE_TERMS = ('value', 'value_expert', 'first')
 
 
 @dataclass(frozen=True)
-class IqLearnSettings(OffPolicySettings):
+class IqLearnSettings(ImplicitSettings):
     """Settings of IQ-Learn."""
 
     actor_learning_rate: float = setting(3e-5, 'Adam step size of the actor', low=0.0)
@@ -88,10 +87,12 @@ class IqLearn(ImplicitAgent):
             following = self.following(self._value(self.target, both.next_obs), both, teacher)
         q = self.critic(torch.cat([both.obs, both.action], dim=1)).squeeze(-1)
         value = self._value(self.critic, both.obs)
-        rewards, gaps = (
-            [self.implied_reward(part, after, batch, teacher) for part, after, batch in zip(
+
+        def of_each(values: Tensor) -> list[Tensor]:
+            return [self.implied_reward(part, after, batch, teacher) for part, after, batch in zip(
                 values.split(count, dim=-1), following.split(count), (expert, agent))]
-            for values in (q, value))
+
+        rewards, gaps = of_each(q), of_each(value)
         start = {'value': torch.cat(gaps) + teacher.offset,
                  'value_expert': gaps[0] + teacher.offset,
                  'first': (1 - s.discount) * value[:count]}[s.value_term]

@@ -22,8 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from drail_ros.learn.actors import GaussianActor
-from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
+from drail_ros.learn.agents.off_policy import OffPolicyAgent
 from drail_ros.learn.batch import Batch, inputs_of
+from drail_ros.learn.implicit.implicit_agent import ImplicitSettings
 from drail_ros.learn.networks import mlp
 from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.teacher import Teacher
@@ -31,7 +32,7 @@ from drail_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class OpoloSettings(OffPolicySettings):
+class OpoloSettings(ImplicitSettings):
     """Settings of OPOLO."""
 
     exponent: float = setting(1.5, 'p of the conjugate', low=1.0)
@@ -39,7 +40,7 @@ class OpoloSettings(OffPolicySettings):
 
     reward_model: ClassVar[str] = 'gail_gp'
     run: ClassVar[Mapping[str, object]] = {
-        **OffPolicySettings.run, 'reward.inputs': 'state_pair', 'reward.learning_rate': 3e-4,
+        **ImplicitSettings.run, 'reward.inputs': 'state_pair', 'reward.learning_rate': 3e-4,
         'reward.batch_size': 256, 'reward.width': 256, 'reward.layers': 2}
 
 

@@ -20,9 +20,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.batch import Batch
-from drail_ros.learn.implicit.implicit_agent import ImplicitAgent
+from drail_ros.learn.implicit.implicit_agent import ImplicitAgent, ImplicitSettings
 from drail_ros.learn.networks import mlp
 from drail_ros.learn.normalise import RunningNormaliser
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
@@ -31,7 +30,7 @@ from drail_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class ValueDiceSettings(OffPolicySettings):
+class ValueDiceSettings(ImplicitSettings):
     """Settings of ValueDICE."""
 
     learning_rate: float = setting(1e-3, 'Adam step size of ν', low=0.0)
