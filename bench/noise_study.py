@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from drail_ros import plugins, session, settings
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.checkpoint import load_checkpoint
-from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.run_folder import read_metrics
-from drail_ros.learn.run_settings import make_run_settings, task_of
-from drail_ros.learn.trainer import Trainer
+from drail_ros import pipeline, plugins, settings
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.train.checkpoint import load_checkpoint
+from drail_ros.learn.train.folder import read_metrics
+from drail_ros.learn.train.online import Trainer
+from drail_ros.learn.train.settings import make_run_settings, task_of
+from drail_ros.learn.transitions import Transitions
 from drail_ros.sim.make import make_sim
 
 VARIANTS = {
@@ -74,7 +74,7 @@ def train(variant: str, seed: int, options: argparse.Namespace) -> Path:
                              **VARIANTS[variant]})
     if not any(row['step'] >= options.steps for row in read_metrics(folder)):
         sim = make_sim(task_of(run), run.num_envs, run.noise)
-        trainer = Trainer(sim, session.demonstrations_for(run, print), run,
+        trainer = Trainer(sim, pipeline.demonstrations_for(run, print), run,
                           lambda step, metrics: None)
         trainer.run(lambda: trainer.step >= options.steps)
         sim.close()
@@ -88,7 +88,7 @@ def folder_of(variant: str, seed: int, options: argparse.Namespace) -> Path:
 def relative_variance(folder: Path, shared: bool) -> np.ndarray:
     """Variance of one estimate of L⁻ - L⁺ over that between samples, for each of ``DRAWS``."""
     run = make_run_settings({})
-    task, demonstrations = task_of(run), session.demonstrations_for(run, print)
+    task, demonstrations = task_of(run), pipeline.demonstrations_for(run, print)
     state = load_checkpoint(folder / 'checkpoint.safetensors')
     normaliser = RunningNormaliser(task.observation_size)
     normaliser.load_state_dict(state['normaliser'])
@@ -98,7 +98,7 @@ def relative_variance(folder: Path, shared: bool) -> np.ndarray:
     action = demonstrations.action[rows].copy()
     action[::2] = random.uniform(-1, 1, action[::2].shape)  # half of them no expert's
     obs = normaliser(torch.tensor(demonstrations.obs[rows]))
-    batch = Batch(obs, torch.from_numpy(action), obs)
+    batch = Transitions(obs, torch.from_numpy(action), obs)
     model = make_reward(task.observation_size, task.action_size, run.reward,
                         torch.Generator().manual_seed(0))
     model.load_state_dict(state['reward_model'])

@@ -137,9 +137,9 @@ def compare(rounds: int) -> None:
 
 def random_policy(path: Path) -> Path:
     from drail_ros.deploy.export import export_onnx
-    from drail_ros.learn.actors import GaussianActor
-    from drail_ros.learn.normalise import RunningNormaliser
-    from drail_ros.learn.policy import Policy
+    from drail_ros.learn.nets.actors import GaussianActor
+    from drail_ros.learn.nets.normalise import RunningNormaliser
+    from drail_ros.learn.nets.policy import Policy
     sizes = TASK.observation_size, TASK.action_size
     export_onnx(Policy(RunningNormaliser(sizes[0]), GaussianActor(*sizes, 256, 2)), TASK, path,
                 {'algorithm': 'none'})

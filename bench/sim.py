@@ -20,7 +20,7 @@ import mujoco
 import numpy as np
 
 from drail_ros.sim.mujoco_sim import MujocoSim
-from drail_ros.tasks.fetch_push import PLUGIN as TASK
+from drail_ros.tasks.fetch_push import TASK
 
 SEGMENT = 10
 """Control steps between two restarts from common states."""

@@ -26,12 +26,12 @@ os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
-from drail_ros import session
-from drail_ros.learn.run_settings import make_run_settings, task_of
-from drail_ros.learn.trainer import Trainer
+from drail_ros import pipeline
+from drail_ros.learn.train.online import Trainer
+from drail_ros.learn.train.settings import make_run_settings, task_of
 from drail_ros.nodes.batch_topics import TopicChannel
 from drail_ros.sim.make import make_sim
-from drail_ros.sim.remote_sim import HEARTBEAT_PERIOD_S, RemoteSim
+from drail_ros.sim.remote.client import HEARTBEAT_PERIOD_S, RemoteSim
 
 
 def main() -> None:
@@ -75,7 +75,7 @@ def compare(node: rclpy.node.Node, options: argparse.Namespace, folder: Path) ->
             node.create_timer(HEARTBEAT_PERIOD_S, sim.heartbeat)
         else:
             sim = make_sim(task, run.num_envs, run.noise)
-        trainers[side] = Trainer(sim, session.demonstrations_for(run, print), run,
+        trainers[side] = Trainer(sim, pipeline.demonstrations_for(run, print), run,
                                  lambda step, metrics: None)
     steps = run.num_envs * run.rollout_steps
     seconds: dict[str, list[float]] = {side: [] for side in trainers}

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from drail_ros import session
+from drail_ros import pipeline
 from drail_ros.data.demonstrations import Demonstrations
-from drail_ros.learn.run_settings import make_run_settings, task_of
-from drail_ros.learn.trainer import Trainer
+from drail_ros.learn.train.online import Trainer
+from drail_ros.learn.train.settings import make_run_settings, task_of
 from drail_ros.sim.make import make_sim
 
 HERE = Path(__file__).parent
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument('--peer-python', type=Path, help='Python of a ready environment')
     options = parser.parse_args()
     run = make_run_settings({'preset': options.preset, 'device': options.device})
-    demonstrations = session.demonstrations_for(run, print)
+    demonstrations = pipeline.demonstrations_for(run, print)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(make_sim(task_of(run), run.num_envs, run.noise), demonstrations,
                           make_run_settings({'preset': options.preset, 'device': options.device,

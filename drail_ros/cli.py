@@ -64,12 +64,12 @@ def _add_demos(commands: argparse._SubParsersAction) -> None:
 def _collect(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from drail_ros import session
+    from drail_ros import pipeline
     task = plugins.load(plugins.TASKS, options.task)
-    path = options.output or session.expert_demonstrations_path(task)
+    path = options.output or pipeline.expert_demonstrations_path(task)
     low, high = options.noise or (None, None)
     with tqdm(total=options.episodes or task.demonstrations, unit='episode') as bar:
-        summary = session.collect_demonstrations(
+        summary = pipeline.collect_demonstrations(
             task, path, episodes=options.episodes, seed=options.seed, noise_low=low,
             noise_high=high, progress=lambda stored, total: bar.update(stored - bar.n) and None)
     print(f'{summary}\nin {path}')
@@ -94,8 +94,8 @@ def _add_train(commands: argparse._SubParsersAction, words: Sequence[str]) -> No
         description='Settings below are those of the chosen --task, --algorithm, '
                     '--agent and --preset.')
     if 'train' in words:
-        from drail_ros.learn.names import CHOSEN_FIRST
-        from drail_ros.learn.run_settings import make_run_settings
+        from drail_ros.learn.train.names import CHOSEN_FIRST
+        from drail_ros.learn.train.settings import make_run_settings
         first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         for name in CHOSEN_FIRST:
             first.add_argument(f'--{name}', default=argparse.SUPPRESS)
@@ -113,19 +113,19 @@ def _flag(name: str) -> str:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from drail_ros import session
-    from drail_ros.learn.run_settings import OnlineSettings, make_run_settings, task_of
+    from drail_ros import pipeline
+    from drail_ros.learn.train.settings import OnlineSettings, make_run_settings, task_of
     from drail_ros.sim.make import make_sim
     from drail_ros.view.progress import ProgressBar
     given = {k: v for k, v in vars(options).items() if k not in ('command', 'run')}
     run = make_run_settings(given, 'drail train')
-    demonstrations = session.demonstrations_for(run, print)
+    demonstrations = pipeline.demonstrations_for(run, print)
     bar = (ProgressBar(run.total_steps, 'step') if isinstance(run, OnlineSettings)
            else ProgressBar(int(settings.values(run)['learner.epochs']), 'epoch'))
     sim = make_sim(task_of(run), run.num_envs, run.noise)
     interrupted = _StopOnce()
     try:
-        path = session.train(run, demonstrations, sim, bar.report, interrupted)
+        path = pipeline.train(run, demonstrations, sim, bar.report, interrupted)
     finally:
         bar.close()
         sim.close()
@@ -201,8 +201,8 @@ def _add_eval(commands: argparse._SubParsersAction) -> None:
 
 
 def _eval(options: argparse.Namespace) -> int:
-    from drail_ros import session
-    result, info = session.evaluate_policy(
+    from drail_ros import pipeline
+    result, info = pipeline.evaluate_policy(
         options.policy, episodes=options.episodes, noise=options.noise, seed=options.seed,
         sampled=options.sampled)
     print(f'{info["task"]} {options.policy}: {result}')
@@ -217,8 +217,8 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from drail_ros import session
-    difference = session.export_policy(options.policy, options.output)
+    from drail_ros import pipeline
+    difference = pipeline.export_policy(options.policy, options.output)
     print(f'{options.output}: largest difference from torch {difference:.1e}')
     return 0
 

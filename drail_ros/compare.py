@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from drail_ros import plugins, session, settings
+from drail_ros import pipeline, plugins, settings
 from drail_ros.errors import INTERRUPTED, UserError, unknown_name
 from drail_ros.files import read_json, read_tensors, write_json
-from drail_ros.learn.compute import one_thread
-from drail_ros.learn.policy import PlanningPolicy, load_policy
-from drail_ros.learn.run_folder import POLICY, read_metrics
-from drail_ros.learn.run_settings import (
+from drail_ros.learn.nets.policy import PlanningPolicy, load_policy
+from drail_ros.learn.train.compute import one_thread
+from drail_ros.learn.train.folder import POLICY, read_metrics
+from drail_ros.learn.train.settings import (
     OnlineSettings,
     RunSettings,
     check_unchanged,
@@ -278,7 +278,7 @@ def _judge(run: Run, episodes: int, say: Callable[[str], None]) -> Outcome:
         final = {'step': info['step']}
         for name, sampled in kinds.items():
             with one_thread():
-                result, _ = session.evaluate_policy(file, episodes=episodes, noise=0.0,
+                result, _ = pipeline.evaluate_policy(file, episodes=episodes, noise=0.0,
                                                     seed=_EVALUATION_SEED, sampled=sampled)
             final |= {name: result.score, 'episodes': result.episodes}
             say(f'{run.name}{", sampled" if sampled else ""}: {result}')

@@ -1,43 +1,55 @@
 """Find tasks, reward models, agents and learners by file name, importing none until one is used.
 
-A plugin is a Python file in a plugin folder that assigns the module-level name ``PLUGIN``;
-its name is the name of the file. Adding a plugin is adding a file.
+A plugin is a Python file in the folder of its kind that assigns the name of its kind, such as
+``TASK = …``; its own name is the name of the file. Adding a plugin is adding a file.
 """
 
 from __future__ import annotations
 
 import importlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drail_ros.errors import unknown_name
 
 _PACKAGE = Path(__file__).parent
-_DECLARES_PLUGIN = re.compile(r'^PLUGIN\b', re.MULTILINE)
-
-TASKS = 'tasks'
-REWARDS = 'learn/rewards'
-AGENTS = 'learn/agents'
-IMPLICIT = 'learn/implicit'
-OFFLINE = 'learn/offline'
 
 
-def names(folder: str) -> list[str]:
-    """Names of the plugins in ``folder`` (such as ``'learn/rewards'``), sorted, none imported."""
-    files = sorted((_PACKAGE / folder).glob('*.py'))
-    return [file.stem for file in files if _DECLARES_PLUGIN.search(file.read_text('utf-8'))]
+@dataclass(frozen=True)
+class Kind:
+    """Where plugins of one kind are, and the module-level name that each of them assigns."""
+
+    folder: str
+    assigns: str
 
 
-def load(folder: str, name: str) -> Any:
-    """Return the ``PLUGIN`` of the file ``name`` in ``folder``.
+TASKS = Kind('tasks', 'TASK')
+REWARDS = Kind('learn/rewards', 'REWARD_MODEL')
+AGENTS = Kind('learn/agents', 'AGENT')
+"""Agents that learn from any reward model."""
+ALGORITHMS = Kind('learn/agents', 'ALGORITHM')
+"""Agents that are algorithms of their own."""
+OFFLINE = Kind('learn/offline', 'LEARNER')
+
+
+def names(kind: Kind) -> list[str]:
+    """Names of the plugins of a kind, sorted, none imported."""
+    assigned = re.compile(rf'^{kind.assigns}\b', re.MULTILINE)
+    files = sorted((_PACKAGE / kind.folder).glob('*.py'))
+    return [file.stem for file in files if assigned.search(file.read_text('utf-8'))]
+
+
+def load(kind: Kind, name: str) -> Any:
+    """Return what the plugin ``name`` assigns.
 
     Raises:
         UserError: there is no plugin of that name.
 
     """
-    known = names(folder)
+    known = names(kind)
     if name not in known:
-        raise unknown_name(f'plugin in drail_ros/{folder}', name, known)
-    module = importlib.import_module(f'drail_ros.{folder.replace("/", ".")}.{name}')
-    return module.PLUGIN
+        raise unknown_name(f'plugin in drail_ros/{kind.folder}', name, known)
+    module = importlib.import_module(f'drail_ros.{kind.folder.replace("/", ".")}.{name}')
+    return getattr(module, kind.assigns)

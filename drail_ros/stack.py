@@ -104,8 +104,8 @@ def _parameter_names(node: str, entry: dict, given: dict[str, str]) -> set[str]:
     names = set(in_file)
     if node == 'trainer':
         from drail_ros import settings
-        from drail_ros.learn.names import CHOSEN_FIRST
-        from drail_ros.learn.run_settings import make_run_settings
+        from drail_ros.learn.train.names import CHOSEN_FIRST
+        from drail_ros.learn.train.settings import make_run_settings
         chosen = {name: given.get(name, in_file.get(name)) for name in CHOSEN_FIRST}
         names |= set(settings.specs(make_run_settings(
             {name: value for name, value in chosen.items() if value})))

@@ -16,7 +16,7 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from drail_ros import plugins
-from drail_ros.learn.names import PRESETS, agents, algorithms
+from drail_ros.learn.train.names import PRESETS, agents, algorithms
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 OF_RUN = {

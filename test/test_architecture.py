@@ -13,8 +13,8 @@ PACKAGE = ROOT / 'drail_ros'
 FILES = sorted(PACKAGE.rglob('*.py'))
 
 # From the bottom: a folder or file may import what stands before it, and itself.
-LAYERS = ['errors', 'plugins', 'settings', 'files', 'tasks', 'sim', 'data', 'learn', 'deploy',
-          'session', 'view', 'compare', 'stack', 'nodes', 'cli']
+LAYERS = ['errors', 'plugins', 'settings', 'files', 'tasks', 'sim', 'episodes', 'data', 'learn',
+          'deploy', 'pipeline', 'view', 'compare', 'stack', 'nodes', 'cli']
 ROS = ('rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'visualization_msgs', 'std_srvs',
        'rosgraph_msgs', 'diagnostic_msgs', 'lifecycle_msgs', 'rcl_interfaces',
        'builtin_interfaces')
@@ -66,7 +66,7 @@ def test_ros_only_in_nodes(file: Path) -> None:
     assert 'pickle' not in outside(file)
 
 
-@pytest.mark.parametrize('folder', ['tasks', 'sim', 'data'])
+@pytest.mark.parametrize('folder', ['tasks', 'sim', 'episodes', 'data'])
 def test_no_torch_below_learning(folder: str) -> None:
     for file in (PACKAGE / folder).rglob('*.py'):
         assert 'torch' not in outside(file), file
@@ -75,6 +75,6 @@ def test_no_torch_below_learning(folder: str) -> None:
 def test_a_served_policy_needs_no_torch() -> None:
     import subprocess
     import sys
-    code = ('import sys, drail_ros.deploy.policy; '
+    code = ('import sys, drail_ros.deploy.onnx_policy; '
             'assert not {"torch", "rclpy", "mujoco"} & set(sys.modules), sorted(sys.modules)')
     subprocess.run([sys.executable, '-c', code], check=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from drail_ros import cli
-from drail_ros.learn.run_folder import RunFolder, read_metrics
-from drail_ros.learn.run_settings import make_run_settings
+from drail_ros.learn.train.folder import RunFolder, read_metrics
+from drail_ros.learn.train.settings import make_run_settings
 
 SMALL = ['--num-envs=4', '--rollout-steps=32', '--evaluate-every=256', '--evaluation-episodes=4',
          '--checkpoint-every=128', '--learner.width=16', '--learner.epochs=1', '--reward.width=16',
@@ -109,7 +109,7 @@ def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path, sine_demos: Path
     assert train(folder, sine_demos) == 0
     before = (folder / 'checkpoint.safetensors').read_bytes()
     code = ('import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); '
-            'from drail_ros import cli; from drail_ros.learn import checkpoint; '
+            'from drail_ros import cli; from drail_ros.learn.train import checkpoint; '
             'resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); '
             'from pathlib import Path; import torch; from drail_ros.errors import UserError\n'
             'try: checkpoint.save_checkpoint(Path(sys.argv[1]), {"x": torch.zeros(100_000)})\n'

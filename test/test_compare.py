@@ -16,10 +16,10 @@ import pytest
 
 from drail_ros import cli
 from drail_ros.compare import Comparison
-from drail_ros.learn.run_folder import read_metrics
+from drail_ros.learn.train.folder import read_metrics
 from drail_ros.settings import values
-from drail_ros.tasks.half_cheetah import PLUGIN as HALF_CHEETAH
-from drail_ros.tasks.point_reach import PLUGIN as POINT_REACH
+from drail_ros.tasks.half_cheetah import TASK as HALF_CHEETAH
+from drail_ros.tasks.point_reach import TASK as POINT_REACH
 from drail_ros.view.comparison import Outcome, write_comparison
 
 DRAIL = [sys.executable, '-m', 'drail_ros.cli']

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from drail_ros import cli, plugins, session
+from drail_ros import cli, pipeline, plugins
 from drail_ros.data.storage import load
 from drail_ros.deploy.export import export_onnx
 from drail_ros.errors import UserError
-from drail_ros.learn.actors import GaussianActor
-from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.policy import Policy
+from drail_ros.learn.nets.actors import GaussianActor
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.nets.policy import Policy
 from drail_ros.tasks.task import Task
 
 PUSH: Task = plugins.load(plugins.TASKS, 'fetch_push')
@@ -33,7 +33,7 @@ def experts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own for experts."""
     folder = tmp_path / 'experts'
     folder.mkdir()
-    monkeypatch.setattr(session, 'EXPERTS', folder)
+    monkeypatch.setattr(pipeline, 'EXPERTS', folder)
     return folder
 
 
@@ -47,17 +47,17 @@ def hopper(experts: Path) -> Path:
 
 def test_a_scripted_expert_comes_first() -> None:
     task = dataclasses.replace(PUSH, expert_policy='unused.onnx')
-    assert session.expert_of(task) == (PUSH.expert, 'scripted expert')
+    assert pipeline.expert_of(task) == (PUSH.expert, 'scripted expert')
 
 
 def test_a_policy_demonstrates_what_it_would_do(hopper: Path, tmp_path: Path) -> None:
-    text = session.collect_demonstrations(HOPPER, tmp_path / 'demos', episodes=4)
+    text = pipeline.collect_demonstrations(HOPPER, tmp_path / 'demos', episodes=4)
     demos = load(tmp_path / 'demos', HOPPER)
     assert set(demos.sources) == {'policy hopper.onnx'}
     assert demos.num_episodes == 4 and demos.terminated.sum() == 4 and not demos.success.any()
     assert np.abs(demos.action - untrained_policy(HOPPER).act(demos.obs.copy())).max() < 1e-5
     assert 'return ' in text and 'success' not in text
-    session.collect_demonstrations(HOPPER, tmp_path / 'again', episodes=4)
+    pipeline.collect_demonstrations(HOPPER, tmp_path / 'again', episodes=4)
     assert load(tmp_path / 'again').content_hash() == demos.content_hash()
 
 
@@ -77,4 +77,4 @@ def test_a_policy_is_measured_by_its_return_where_a_task_has_no_success(
 ])
 def test_a_task_without_expert_is_named(task: Task, message: str, hopper: Path) -> None:
     with pytest.raises(UserError, match=message):
-        session.expert_of(task)
+        pipeline.expert_of(task)

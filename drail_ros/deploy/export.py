@@ -26,7 +26,7 @@ from drail_ros import __version__
 from drail_ros.deploy.metadata import FORMAT, VERSION, layout_of
 from drail_ros.errors import UserError
 from drail_ros.files import write_whole
-from drail_ros.learn.policy import SavedPolicy
+from drail_ros.learn.nets.policy import SavedPolicy
 from drail_ros.tasks.task import Array, Task
 
 LARGEST_DIFFERENCE = 1e-4

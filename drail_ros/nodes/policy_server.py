@@ -25,7 +25,7 @@ from rclpy.time import Time
 from std_msgs.msg import String
 
 from drail_ros import plugins, settings
-from drail_ros.deploy.policy import OnnxPolicy
+from drail_ros.deploy.onnx_policy import OnnxPolicy
 from drail_ros.errors import UserError
 from drail_ros.nodes.parameters import OVERRIDABLE, declare
 from drail_ros.nodes.running import Stop, run_node

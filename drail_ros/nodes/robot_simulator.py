@@ -22,8 +22,8 @@ from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
 from drail_ros import plugins
+from drail_ros.episodes.evaluate import EVALUATION_SEED, Evaluation
 from drail_ros.files import write_json
-from drail_ros.learn.evaluate import EVALUATION_SEED, Evaluation
 from drail_ros.nodes.markers import marker_array
 from drail_ros.nodes.sensor_messages import (
     command_from_message,

@@ -19,16 +19,16 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from drail_ros import session, settings
+from drail_ros import pipeline, settings
 from drail_ros.errors import INTERRUPTED
-from drail_ros.learn.run_settings import OfflineSettings, make_run_settings, task_of
+from drail_ros.learn.train.settings import OfflineSettings, make_run_settings, task_of
 from drail_ros.nodes.batch_topics import TopicChannel
 from drail_ros.nodes.parameters import OVERRIDABLE, declare, given
 from drail_ros.nodes.running import Stop, run_node
 from drail_ros.settings import Settings, setting
 from drail_ros.sim.batch_sim import BatchSim
 from drail_ros.sim.make import make_sim
-from drail_ros.sim.remote_sim import HEARTBEAT_PERIOD_S, RemoteSim
+from drail_ros.sim.remote.client import HEARTBEAT_PERIOD_S, RemoteSim
 from drail_ros.view.progress import ProgressBar
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -69,7 +69,7 @@ class TrainerNode(Node):
     def train(self) -> None:
         """Run to the end, or until told to stop."""
         run, log = self.run_settings, self.get_logger()
-        demonstrations = session.demonstrations_for(run, log.info)
+        demonstrations = pipeline.demonstrations_for(run, log.info)
         found = (f'{len(demonstrations)} transitions in {demonstrations.num_episodes} '
                  'demonstrations' if demonstrations else 'no demonstrations needed')
         log.info(f'{found}; run folder {run.output_dir}')
@@ -83,7 +83,7 @@ class TrainerNode(Node):
 
         self._phase = 'training'
         try:
-            path = session.train(run, demonstrations, sim, report, self._should_stop,
+            path = pipeline.train(run, demonstrations, sim, report, self._should_stop,
                                  self._publish_policy, self._save_asked)
         finally:
             bar.close()

@@ -193,7 +193,7 @@ def _ramp(value: Array, low: float, high: float) -> Array:
     return np.clip((value - low) / (high - low), 0.0, 1.0)
 
 
-PLUGIN = Task(
+TASK = Task(
     name='fetch_push',
     summary='A Fetch arm pushes a block to a goal on the table.',
     observation=(

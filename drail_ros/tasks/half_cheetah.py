@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drail_ros.tasks.locomotion import locomotion_task, normal
 
-PLUGIN = locomotion_task(
+TASK = locomotion_task(
     'half_cheetah', 'A robot with a hind and a front leg runs forward.',
     file='half_cheetah.xml',
     torques_nm={'bthigh': 120.0, 'bshin': 90.0, 'bfoot': 60.0,

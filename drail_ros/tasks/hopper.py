@@ -20,7 +20,7 @@ def healthy(readings: Array) -> Array:
             & (np.abs(readings[:, PITCH]) < LARGEST_PITCH_RAD))
 
 
-PLUGIN = locomotion_task(
+TASK = locomotion_task(
     'hopper', 'A one-legged robot hops forward.',
     file='hopper.xml',
     torques_nm={'thigh_joint': 200.0, 'leg_joint': 200.0, 'foot_joint': 200.0},

@@ -49,7 +49,7 @@ def scripted_expert(obs: Array, rng: np.random.Generator) -> Array:
     return np.clip(offset / (4 * STEP_M), -1, 1).astype(np.float32)
 
 
-PLUGIN = Task(
+TASK = Task(
     name='point_reach',
     summary='A point in the plane moves to a goal; a toy that every method learns in seconds.',
     observation=(Field('position', 2, 'm', help='of the point'),

@@ -51,7 +51,7 @@ def demonstrated(obs: Array) -> Array:
     return np.floor(obs[:, 0] / INTERVAL) % 2 == 0
 
 
-PLUGIN = Task(
+TASK = Task(
     name='sine',
     summary='Stay on a sine curve; a toy to draw reward functions with.',
     observation=(Field('state', 1, '', low=0.0, high=STATE_HIGH),),

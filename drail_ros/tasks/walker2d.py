@@ -18,7 +18,7 @@ def healthy(readings: Array) -> Array:
             & (np.abs(readings[:, PITCH]) < LARGEST_PITCH_RAD))
 
 
-PLUGIN = locomotion_task(
+TASK = locomotion_task(
     'walker2d', 'A two-legged robot walks forward.',
     file='walker2d_v5.xml',
     torques_nm=dict.fromkeys(('thigh_joint', 'leg_joint', 'foot_joint', 'thigh_left_joint',

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from drail_ros.errors import UserError
 from drail_ros.files import read_json
-from drail_ros.learn.run_folder import read_metrics
+from drail_ros.learn.train.folder import read_metrics
 
 _METRICS = ('success_rate', 'return')
 """What an evaluation logs: the first where a task has success, else the second."""

@@ -16,12 +16,12 @@ from matplotlib.figure import Figure
 from drail_ros import plugins
 from drail_ros.errors import UserError
 from drail_ros.files import read_json
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.checkpoint import load_checkpoint
-from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.reward_model import Discriminator
-from drail_ros.learn.run_settings import OnlineSettings, make_run_settings
-from drail_ros.learn.terminations import marked
+from drail_ros.learn.rewards.terminations import marked
+from drail_ros.learn.train.checkpoint import load_checkpoint
+from drail_ros.learn.train.settings import OnlineSettings, make_run_settings
+from drail_ros.learn.transitions import Transitions
 from drail_ros.tasks import sine
 
 _STATES, _ACTIONS = 201, 81
@@ -66,7 +66,7 @@ def _expert_probability(run: Path, states: np.ndarray,
                         actions: np.ndarray) -> tuple[str, np.ndarray]:
     settings = read_json(run / 'run.json')['settings']
     chosen = make_run_settings({**settings, 'resume': False})
-    task, models = sine.PLUGIN, _discriminators()
+    task, models = sine.TASK, _discriminators()
     if (chosen.task != task.name or chosen.algorithm not in models
             or not isinstance(chosen, OnlineSettings)):
         raise UserError(f'{run} cannot be drawn as a reward map', found=f'task {chosen.task}, '
@@ -82,7 +82,7 @@ def _expert_probability(run: Path, states: np.ndarray,
     normaliser.load_state_dict(state['normaliser'])
     grid = np.stack(np.meshgrid(states, actions, indexing='ij'), axis=-1).reshape(-1, 2)
     obs = normaliser(torch.from_numpy(grid[:, :1]))
-    batch = Batch(obs, torch.from_numpy(grid[:, 1:].copy()), obs)
+    batch = Transitions(obs, torch.from_numpy(grid[:, 1:].copy()), obs)
     logits = model.expected_logits(marked(batch) if is_marked else batch, _DRAWS)
     return chosen.algorithm, logits.sigmoid().numpy().reshape(len(states), len(actions))
 

@@ -7,8 +7,8 @@ import pytest
 
 from drail_ros.data.demonstrations import Demonstrations, Episode, Layout
 from drail_ros.sim.make import make_sim
-from drail_ros.tasks.fetch_push import PLUGIN as FETCH_PUSH
-from drail_ros.tasks.point_reach import PLUGIN as POINT_REACH
+from drail_ros.tasks.fetch_push import TASK as FETCH_PUSH
+from drail_ros.tasks.point_reach import TASK as POINT_REACH
 from drail_ros.tasks.task import Task
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.flows import MaskedAutoregressiveFlow
+from drail_ros.learn.nets.flows import MaskedAutoregressiveFlow
 from drail_ros.learn.rewards.cfil import Cfil, CfilSettings, divergence_bound
+from drail_ros.learn.transitions import Transitions
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -55,10 +55,10 @@ def test_learns_the_log_ratio_of_two_gaussians() -> None:
     """Agent N(1, 1), expert N(0, 1) in the first component: the reward is ½ - x₁."""
     random = generator()
 
-    def batch(mean: float) -> Batch:
+    def batch(mean: float) -> Transitions:
         obs = torch.randn(4096, 2, generator=random)
         obs[:, 0] += mean
-        return Batch(obs, torch.zeros(4096, 1), obs)
+        return Transitions(obs, torch.zeros(4096, 1), obs)
 
     torch.manual_seed(0)
     model = Cfil(2, 1, CfilSettings(inputs='state', width=32, learning_rate=3e-3, smoothing=0.0),

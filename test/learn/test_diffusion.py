@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from drail_ros.learn.diffusion import (
+from drail_ros.learn.nets.diffusion import (
     DiffusionLoss,
     NoisePredictor,
     antithetic_timesteps,

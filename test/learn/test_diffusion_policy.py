@@ -11,17 +11,17 @@ import torch
 from drail_ros import plugins, settings
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.deploy.export import export_onnx
-from drail_ros.deploy.policy import OnnxPolicy
+from drail_ros.deploy.onnx_policy import OnnxPolicy
+from drail_ros.episodes.receding_horizon import PlanShape, RecedingHorizon
 from drail_ros.errors import UserError
-from drail_ros.learn.ddim import inference_times, sample, step_back
-from drail_ros.learn.diffusion import cosine_alpha_bar
+from drail_ros.learn.nets.ddim import inference_times, sample, step_back
+from drail_ros.learn.nets.diffusion import cosine_alpha_bar
+from drail_ros.learn.nets.policy import load_policy
 from drail_ros.learn.offline.diffusion_policy import (
     DiffusionPolicy,
     DiffusionPolicySettings,
     chunk_rows,
 )
-from drail_ros.learn.policy import load_policy
-from drail_ros.sim.receding_horizon import PlanShape, RecedingHorizon
 from drail_ros.tasks.task import Task
 
 PUSH: Task = plugins.load(plugins.TASKS, 'fetch_push')

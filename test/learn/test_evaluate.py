@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drail_ros import plugins
-from drail_ros.learn.evaluate import Evaluation, evaluate
+from drail_ros.episodes.evaluate import Evaluation, evaluate
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.task import Array, Field, Reading, Task
 

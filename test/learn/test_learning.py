@@ -10,14 +10,15 @@ import torch
 
 from drail_ros import plugins
 from drail_ros.data.demonstrations import Demonstrations
-from drail_ros.learn.evaluate import evaluate
-from drail_ros.learn.offline_trainer import OfflineTrainer
-from drail_ros.learn.run_settings import OfflineSettings, make_run_settings
-from drail_ros.learn.trainer import Trainer
+from drail_ros.episodes.evaluate import evaluate
+from drail_ros.learn.train.offline import OfflineTrainer
+from drail_ros.learn.train.online import Trainer
+from drail_ros.learn.train.settings import OfflineSettings, make_run_settings
 from drail_ros.sim.make import make_sim
-from drail_ros.tasks.point_reach import PLUGIN as POINT_REACH
+from drail_ros.tasks.point_reach import TASK as POINT_REACH
 
-ONLINE = [name for folder in (plugins.REWARDS, plugins.IMPLICIT) for name in plugins.names(folder)]
+ONLINE = [name for kind in (plugins.REWARDS, plugins.ALGORITHMS)
+          for name in plugins.names(kind)]
 ENOUGH = 0.3
 """A policy with random weights succeeds in 3 % of the episodes: by chance, near the goal."""
 

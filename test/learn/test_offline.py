@@ -13,19 +13,19 @@ import torch
 
 from drail_ros import plugins, settings
 from drail_ros.data.demonstrations import Demonstrations, Episode, Layout
+from drail_ros.episodes.evaluate import evaluate
 from drail_ros.errors import UserError
 from drail_ros.files import read_tensors
-from drail_ros.learn.checkpoint import load_checkpoint, save_checkpoint
-from drail_ros.learn.diffusion import cosine_alpha_bar
-from drail_ros.learn.evaluate import evaluate
+from drail_ros.learn.nets.diffusion import cosine_alpha_bar
 from drail_ros.learn.offline.bc import MIN_STD, Bc, BcSettings, negative_log_likelihood
 from drail_ros.learn.offline.dbc import Dbc, DbcSettings
 from drail_ros.learn.offline.offline_learner import OfflineLearner, decay_linearly, shuffled_pass
-from drail_ros.learn.offline_trainer import OfflineTrainer
-from drail_ros.learn.run_folder import read_metrics
-from drail_ros.learn.run_settings import OfflineSettings, make_run_settings
+from drail_ros.learn.train.checkpoint import load_checkpoint, save_checkpoint
+from drail_ros.learn.train.folder import read_metrics
+from drail_ros.learn.train.offline import OfflineTrainer
+from drail_ros.learn.train.settings import OfflineSettings, make_run_settings
 from drail_ros.sim.make import make_sim
-from drail_ros.tasks.fetch_push import PLUGIN as FETCH_PUSH
+from drail_ros.tasks.fetch_push import TASK as FETCH_PUSH
 from drail_ros.tasks.task import Array, Field
 
 NAMES = plugins.names(plugins.OFFLINE)

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from drail_ros.learn.actors import GaussianActor
-from drail_ros.learn.advantages import generalised_advantages
+from drail_ros.learn.agents.advantages import generalised_advantages
 from drail_ros.learn.agents.agent import Rollout
 from drail_ros.learn.agents.ppo import Ppo, PpoSettings
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.normalise import ReturnScaler, RunningNormaliser
-from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.nets.actors import GaussianActor
+from drail_ros.learn.nets.normalise import ReturnScaler, RunningNormaliser
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.transitions import Transitions
 
 
 def column(*numbers: float) -> torch.Tensor:
@@ -77,12 +77,12 @@ class Paid:
 
     needs_log_prob, needs_fixed_statistics = False, False
 
-    def __init__(self, reward: Callable[[Batch], torch.Tensor]) -> None:
+    def __init__(self, reward: Callable[[Transitions], torch.Tensor]) -> None:
         self.reward = reward
 
 
-def teacher(agent: Ppo, reward: Callable[[Batch], torch.Tensor], **changes: Any) -> Teacher:
-    nothing = Batch(torch.zeros(1, 2), torch.zeros(1, 1), torch.zeros(1, 2))
+def teacher(agent: Ppo, reward: Callable[[Transitions], torch.Tensor], **changes: Any) -> Teacher:
+    nothing = Transitions(torch.zeros(1, 2), torch.zeros(1, 1), torch.zeros(1, 2))
     return Teacher(nothing, Paid(reward), agent._normaliser[0], agent.actor, **changes)
 
 

@@ -12,14 +12,14 @@ import torch
 from torch.nn.functional import logsigmoid
 
 from drail_ros import plugins, settings
-from drail_ros.learn.actors import Actor
-from drail_ros.learn.batch import INPUTS, Batch, paired_minibatches
-from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.nets.actors import Actor
+from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.drail import Drail, DrailSettings
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
 from drail_ros.learn.rewards.logits import REWARD_FORMS, logit_of_energy, reward_of_logit
-from drail_ros.learn.teacher import Teacher
-from drail_ros.learn.terminations import marked
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.rewards.terminations import marked
+from drail_ros.learn.transitions import INPUTS, Transitions, paired_minibatches
 
 OBS, ACTION = 4, 2
 NAMES = [name for name in plugins.names(plugins.REWARDS) if name != 'true_reward']
@@ -29,9 +29,9 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def gaussian_batch(mean: float, count: int = 512, seed: int = 0) -> Batch:
+def gaussian_batch(mean: float, count: int = 512, seed: int = 0) -> Transitions:
     random = generator(seed)
-    return Batch(*(mean + torch.randn((count, size), generator=random)
+    return Transitions(*(mean + torch.randn((count, size), generator=random)
                    for size in (OBS, ACTION, OBS)))
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from drail_ros import plugins, settings
 from drail_ros.errors import UserError
-from drail_ros.learn.names import PRESETS, agents, algorithms
-from drail_ros.learn.run_settings import make_run_settings
+from drail_ros.learn.train.names import PRESETS, agents, algorithms
+from drail_ros.learn.train.settings import make_run_settings
 
 TASKS = plugins.names(plugins.TASKS)
 RUNS = [{'algorithm': name} for name in algorithms()] + [

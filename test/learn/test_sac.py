@@ -8,16 +8,16 @@ import math
 import pytest
 import torch
 
-from drail_ros.learn.actors import SquashedGaussianActor
 from drail_ros.learn.agents.agent import Rollout
 from drail_ros.learn.agents.off_policy import Replay
 from drail_ros.learn.agents.sac import Sac, SacSettings
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.networks import Ensemble, mlp, polyak
-from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.nets.actors import SquashedGaussianActor
+from drail_ros.learn.nets.mlp import Ensemble, mlp, polyak
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.rewards.terminations import absorbing, marked, with_absorbing
 from drail_ros.learn.rewards.true_reward import TrueReward, TrueRewardSettings
-from drail_ros.learn.teacher import Teacher
-from drail_ros.learn.terminations import absorbing, marked, with_absorbing
+from drail_ros.learn.transitions import Transitions
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -30,9 +30,9 @@ def make(seed: int = 0, **changes: float) -> Sac:
     return Sac(RunningNormaliser(2), 1, 4, SacSettings(**{**small, **changes}), generator(seed))
 
 
-def batch_of(count: int, terminated: bool = False, seed: int = 0) -> Batch:
+def batch_of(count: int, terminated: bool = False, seed: int = 0) -> Transitions:
     random = generator(seed)
-    return Batch(torch.randn(count, 2, generator=random),
+    return Transitions(torch.randn(count, 2, generator=random),
                  torch.rand(count, 1, generator=random) * 2 - 1,
                  torch.randn(count, 2, generator=random), torch.full((count,), terminated),
                  torch.randn(count, generator=random))
@@ -106,7 +106,7 @@ def test_memory_keeps_the_latest() -> None:
     replay = Replay(5)
     for start in (0, 3, 6):
         rows = torch.arange(start, start + 3, dtype=torch.float32)
-        replay.add(Batch(rows[:, None], rows[:, None], rows[:, None], reward=rows))
+        replay.add(Transitions(rows[:, None], rows[:, None], rows[:, None], reward=rows))
     assert len(replay) == 5 and replay.added == 9
     drawn = replay.sample(200, generator())
     assert set(drawn.reward.tolist()) == {4.0, 5.0, 6.0, 7.0, 8.0}

@@ -15,16 +15,16 @@ import torch
 
 from drail_ros import plugins, settings
 from drail_ros.data.demonstrations import Demonstrations
+from drail_ros.episodes.evaluate import wilson_interval
 from drail_ros.errors import UserError
 from drail_ros.files import read_tensors
-from drail_ros.learn.checkpoint import load_checkpoint, save_checkpoint
-from drail_ros.learn.evaluate import wilson_interval
-from drail_ros.learn.run_folder import read_metrics
-from drail_ros.learn.run_settings import make_run_settings
-from drail_ros.learn.terminations import TERMINATIONS
-from drail_ros.learn.trainer import Trainer
+from drail_ros.learn.rewards.terminations import TERMINATIONS
+from drail_ros.learn.train.checkpoint import load_checkpoint, save_checkpoint
+from drail_ros.learn.train.folder import read_metrics
+from drail_ros.learn.train.online import Trainer
+from drail_ros.learn.train.settings import make_run_settings
 from drail_ros.sim.make import make_sim
-from drail_ros.tasks.fetch_push import PLUGIN as FETCH_PUSH
+from drail_ros.tasks.fetch_push import TASK as FETCH_PUSH
 
 SMALL: dict[str, object] = {
     'total_steps': 512, 'num_envs': 4, 'rollout_steps': 32, 'evaluate_every': 256,
@@ -35,7 +35,7 @@ SMALL: dict[str, object] = {
 
 
 RUNS = [pytest.param(algorithm, '', id=algorithm) for folder in
-        (plugins.REWARDS, plugins.IMPLICIT) for algorithm in plugins.names(folder)] + [
+        (plugins.REWARDS, plugins.ALGORITHMS) for algorithm in plugins.names(folder)] + [
     pytest.param(algorithm, agent, id=f'{algorithm} {agent}') for algorithm, agent in
     (('drail', 'sac'), ('diffail', 'ppo'), ('dac', 'ppo'), ('airl', 'sac'), ('smiling', 'ppo'))]
 """Every algorithm with its own agent, and some with another."""

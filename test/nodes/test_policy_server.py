@@ -19,7 +19,7 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
-from drail_ros import plugins, session
+from drail_ros import pipeline, plugins
 from drail_ros.deploy.export import export_onnx
 from drail_ros.learn.offline.bc import Bc, BcSettings
 from drail_ros.nodes import sensor_messages
@@ -80,7 +80,7 @@ def test_joint_readings_survive_messages(name: str) -> None:
 
 
 def test_serves_as_it_evaluates_in_process(nodes: Nodes, tmp_path: Path, cloned: Path) -> None:
-    expected, _ = session.evaluate_policy(cloned, episodes=EPISODES, noise=1.5, seed=3,
+    expected, _ = pipeline.evaluate_policy(cloned, episodes=EPISODES, noise=1.5, seed=3,
                                           num_envs=1)
     server = nodes.start('policy_server', policy_path=cloned, use_sim_time=True)
     result = tmp_path / 'result.json'

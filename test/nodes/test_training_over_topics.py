@@ -11,11 +11,11 @@ import pytest
 import torch
 from conftest import DEADLINE_S, Nodes, wait_for
 
-from drail_ros import session, settings
+from drail_ros import pipeline, settings
 from drail_ros.data.storage import load
 from drail_ros.files import read_tensors
-from drail_ros.learn.run_folder import read_metrics
-from drail_ros.learn.run_settings import make_run_settings, task_of
+from drail_ros.learn.train.folder import read_metrics
+from drail_ros.learn.train.settings import make_run_settings, task_of
 from drail_ros.sim.make import make_sim
 
 SMALL: dict[str, Any] = {
@@ -39,7 +39,7 @@ def in_process(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Pat
     """The same run without ROS."""
     folder = tmp_path_factory.mktemp('in_process')
     run = make_run_settings({**SMALL, 'output_dir': str(folder), 'demo_path': str(demo_path)})
-    session.train(run, load(demo_path), make_sim(task_of(run), run.num_envs, run.noise),
+    pipeline.train(run, load(demo_path), make_sim(task_of(run), run.num_envs, run.noise),
                   lambda step, metrics: None)
     return folder
 

@@ -191,7 +191,7 @@ def test_noise_scales_the_start_boxes() -> None:
 
 
 def test_the_scripted_expert_pushes() -> None:
-    from drail_ros.learn.evaluate import evaluate
+    from drail_ros.episodes.evaluate import evaluate
     task = plugins.load(plugins.TASKS, 'fetch_push')
     for noise in task.noise_levels:
         rng = np.random.default_rng(0)

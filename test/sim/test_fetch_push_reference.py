@@ -15,7 +15,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from drail_ros.tasks.fetch_push import PLUGIN as TASK
+from drail_ros.tasks.fetch_push import TASK
 
 RECORDED = Path(__file__).parents[1] / 'fixtures' / 'fetch_push.npz'
 RECORDED_UNDER = '3.11.0'

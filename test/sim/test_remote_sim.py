@@ -9,11 +9,11 @@ import pytest
 
 from drail_ros import plugins
 from drail_ros.errors import UserError
-from drail_ros.sim.batch_messages import MalformedMessageError, Message, decode
-from drail_ros.sim.batch_server import STATUS_PERIOD_S, BatchServer
 from drail_ros.sim.batch_sim import Step
 from drail_ros.sim.make import make_sim
-from drail_ros.sim.remote_sim import RemoteSim
+from drail_ros.sim.remote.client import RemoteSim
+from drail_ros.sim.remote.messages import MalformedMessageError, Message, decode
+from drail_ros.sim.remote.server import STATUS_PERIOD_S, BatchServer
 
 TASK = plugins.load(plugins.TASKS, 'sine')
 NUM_ENVS = 6

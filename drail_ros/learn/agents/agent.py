@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from drail_ros.learn.actors import Actor
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.nets.actors import Actor
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.transitions import Transitions
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Rollout:
     ended: Tensor
     """The next step belongs to another episode."""
 
-    def transitions(self) -> Batch:
+    def transitions(self) -> Transitions:
         """Return what was executed as one batch of T · N rows."""
-        return Batch(self.obs.flatten(0, 1), self.action.clamp(-1.0, 1.0).flatten(0, 1),
+        return Transitions(self.obs.flatten(0, 1), self.action.clamp(-1.0, 1.0).flatten(0, 1),
                      self.next_obs.flatten(0, 1), self.terminated.flatten(),
                      self.reward.flatten())
 
@@ -47,7 +47,7 @@ class Agent(Protocol):
     def remember(self, rollout: Rollout) -> None:
         """Take in what was done; called before the observation statistics move on."""
 
-    def experience(self) -> Batch:
+    def experience(self) -> Transitions:
         """Transitions in units from which reward model and agent learn next; may be empty."""
 
     def improve(self, teacher: Teacher, progress: float) -> dict[str, float]:

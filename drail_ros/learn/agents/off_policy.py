@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.actors import SquashedGaussianActor
 from drail_ros.learn.agents.agent import Rollout
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.nets.actors import SquashedGaussianActor
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import Settings, setting
 
 
@@ -52,7 +52,7 @@ class Replay:
     def __len__(self) -> int:
         return min(self.added, self.size)
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: Transitions) -> None:
         """Take in transitions, over the oldest ones where it is full."""
         new = {'obs': batch.obs, 'action': batch.action, 'next_obs': batch.next_obs,
                'terminated': batch.terminated, 'reward': batch.reward}
@@ -66,10 +66,10 @@ class Replay:
             held[at] = tensor
             self._rows[name] = held
 
-    def sample(self, count: int, generator: torch.Generator) -> Batch:
+    def sample(self, count: int, generator: torch.Generator) -> Transitions:
         """Draw transitions uniformly, with replacement."""
         rows = torch.randint(len(self), (count,), generator=generator, device=generator.device)
-        return Batch(**{name: tensor[rows] for name, tensor in self._rows.items()})
+        return Transitions(**{name: tensor[rows] for name, tensor in self._rows.items()})
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is held."""
@@ -95,7 +95,7 @@ class OffPolicyAgent(nn.Module):
                                            settings.layers)
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self._due = 0.0
-        self._drawn: Batch | None = None
+        self._drawn: Transitions | None = None
 
     def optimise(self, name: str, parameters: list[nn.Parameter], learning_rate: float) -> None:
         """Add an Adam optimiser, to be kept in checkpoints."""
@@ -119,7 +119,7 @@ class OffPolicyAgent(nn.Module):
         for name in losses:
             self.optimisers[name].step()
 
-    def draw(self, batch: Batch, count: int) -> Batch:
+    def draw(self, batch: Transitions, count: int) -> Transitions:
         """Draw rows uniformly, with replacement."""
         return batch[torch.randint(len(batch), (count,), generator=self.generator,
                                    device=self.generator.device)]
@@ -157,7 +157,7 @@ class OffPolicyAgent(nn.Module):
                 self._drawn = self.replay.sample(updates * self.settings.batch_size,
                                                  self.generator)
 
-    def experience(self) -> Batch:
+    def experience(self) -> Transitions:
         """Return the rows drawn; none while there is no update to make."""
         return self._drawn if self._drawn is not None else self.replay.sample(0, self.generator)
 
@@ -168,5 +168,5 @@ class OffPolicyAgent(nn.Module):
         return self.learn(self._drawn, teacher)
 
     @abstractmethod
-    def learn(self, drawn: Batch, teacher: Teacher) -> dict[str, float]:
+    def learn(self, drawn: Transitions, teacher: Teacher) -> dict[str, float]:
         """Learn from rows in units, an update for each ``batch_size`` of them."""

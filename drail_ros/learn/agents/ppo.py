@@ -15,13 +15,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.actors import GaussianActor
-from drail_ros.learn.advantages import generalised_advantages
+from drail_ros.learn.agents.advantages import generalised_advantages
 from drail_ros.learn.agents.agent import Rollout
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.networks import mlp, orthogonal
-from drail_ros.learn.normalise import ReturnScaler, RunningNormaliser
-from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.nets.actors import GaussianActor
+from drail_ros.learn.nets.mlp import mlp, orthogonal
+from drail_ros.learn.nets.normalise import ReturnScaler, RunningNormaliser
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import Settings, setting
 
 
@@ -96,7 +96,7 @@ class Ppo(nn.Module):
         self._value = self.value(self._seen).view(shape)
         self._next_value = self.value(normaliser(transitions.next_obs)).view(shape)
 
-    def experience(self) -> Batch:
+    def experience(self) -> Transitions:
         """Return the rollout."""
         return self._transitions
 
@@ -158,4 +158,4 @@ class Ppo(nn.Module):
         return torch.stack([-gain.mean(), value_loss, entropy, clipped]).detach()
 
 
-PLUGIN = (Ppo, PpoSettings)
+AGENT = (Ppo, PpoSettings)

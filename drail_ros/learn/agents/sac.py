@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.networks import Ensemble, polyak
-from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.nets.mlp import Ensemble, polyak
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import setting
 
 
@@ -54,7 +54,7 @@ class Sac(OffPolicyAgent):
         self.optimise('critic', list(self.critic.parameters()), settings.learning_rate)
         self.optimise('alpha', [self.log_alpha], settings.learning_rate)
 
-    def learn(self, drawn: Batch, teacher: Teacher) -> dict[str, float]:
+    def learn(self, drawn: Transitions, teacher: Teacher) -> dict[str, float]:
         """Pay the rows and update on them."""
         s = self.settings
         raw = teacher.reward(drawn)
@@ -70,7 +70,7 @@ class Sac(OffPolicyAgent):
                 'policy/critic_loss': critic_loss, 'policy/value': value,
                 'policy/entropy': entropy, 'policy/alpha': alpha}
 
-    def update(self, batch: Batch, rewards: Tensor, terminal: Tensor) -> Tensor:
+    def update(self, batch: Transitions, rewards: Tensor, terminal: Tensor) -> Tensor:
         """Update once on a normalised batch; return critic loss, value, entropy and α."""
         s, alpha = self.settings, self.log_alpha.detach().exp()
         target = self.target_value(batch, rewards, terminal)
@@ -87,7 +87,7 @@ class Sac(OffPolicyAgent):
         return torch.stack([critic_loss, value.mean(), -log_prob.mean(), alpha]).detach()
 
     @torch.no_grad()
-    def target_value(self, batch: Batch, rewards: Tensor, terminal: Tensor) -> Tensor:
+    def target_value(self, batch: Transitions, rewards: Tensor, terminal: Tensor) -> Tensor:
         """r + γ (min Q̄(s', a') - α log π(a'|s')), or r + γ ``terminal`` after an end, ``[B]``."""
         action, log_prob = self.actor.sample(batch.next_obs, self.generator)
         following = self._q(self.target, batch.next_obs, action).amin(dim=0)
@@ -98,4 +98,4 @@ class Sac(OffPolicyAgent):
         return critic(torch.cat([obs, action], dim=1)).squeeze(-1)
 
 
-PLUGIN = (Sac, SacSettings)
+AGENT = (Sac, SacSettings)

@@ -18,15 +18,15 @@ import torch
 from torch import Tensor
 
 from drail_ros.data.demonstrations import Demonstrations
-from drail_ros.learn.actors import GaussianActor
-from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.nets.actors import GaussianActor
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.nets.policy import Policy
 from drail_ros.learn.offline.offline_learner import (
     LearnerSettings,
     OfflineLearner,
     decay_linearly,
     shuffled_pass,
 )
-from drail_ros.learn.policy import Policy
 from drail_ros.settings import setting
 
 MIN_STD = 0.01
@@ -117,4 +117,4 @@ def set_std(actor: GaussianActor, std: Tensor) -> None:
     actor.log_std.copy_(std.clamp(min=MIN_STD).log())
 
 
-PLUGIN = (Bc, BcSettings)
+LEARNER = (Bc, BcSettings)

@@ -27,13 +27,14 @@ from torch.nn.functional import relu
 
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.errors import UserError
-from drail_ros.learn.actors import GaussianActor
-from drail_ros.learn.diffusion import (
+from drail_ros.learn.nets.actors import GaussianActor
+from drail_ros.learn.nets.diffusion import (
     DiffusionLoss,
     NoisePredictor,
     antithetic_timesteps,
     cosine_alpha_bar,
 )
+from drail_ros.learn.nets.policy import Policy
 from drail_ros.learn.offline.bc import gaussian_policy, set_std
 from drail_ros.learn.offline.offline_learner import (
     LearnerSettings,
@@ -41,7 +42,6 @@ from drail_ros.learn.offline.offline_learner import (
     decay_linearly,
     shuffled_pass,
 )
-from drail_ros.learn.policy import Policy
 from drail_ros.settings import setting
 
 
@@ -151,4 +151,4 @@ class Dbc(OfflineLearner):
         return t, torch.randn(x.shape, generator=self.generator, device=x.device)
 
 
-PLUGIN = (Dbc, DbcSettings)
+LEARNER = (Dbc, DbcSettings)

@@ -23,17 +23,17 @@ from torch import Tensor
 
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.errors import UserError
-from drail_ros.learn.diffusion import antithetic_timesteps
-from drail_ros.learn.networks import polyak
-from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.nets.diffusion import antithetic_timesteps
+from drail_ros.learn.nets.mlp import polyak
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.nets.planner import NETS, DiffusionPlanner
+from drail_ros.learn.nets.policy import PlanningPolicy
 from drail_ros.learn.offline.offline_learner import (
     LearnerSettings,
     OfflineLearner,
     decay_linearly,
     shuffled_pass,
 )
-from drail_ros.learn.planner import NETS, DiffusionPlanner
-from drail_ros.learn.policy import PlanningPolicy
 from drail_ros.settings import setting
 
 _WEIGHT_DECAY = 1e-6
@@ -149,4 +149,4 @@ def chunk_rows(demonstrations: Demonstrations, history: int,
     return window(1 - history, history), window(1 - history, horizon)
 
 
-PLUGIN = (DiffusionPolicy, DiffusionPolicySettings)
+LEARNER = (DiffusionPolicy, DiffusionPolicySettings)

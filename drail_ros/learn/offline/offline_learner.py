@@ -2,7 +2,7 @@
 
 An offline learner turns demonstrations into a policy without an environment. It is made with
 (demonstrations, settings, generator), draws all its randomness from that generator, and its file
-assigns ``PLUGIN = (class, settings class)``.
+assigns ``LEARNER = (class, settings class)``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.policy import SavedPolicy
+from drail_ros.learn.nets.policy import SavedPolicy
 from drail_ros.settings import Settings, setting
 
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.batch import INPUTS, Batch
-from drail_ros.learn.networks import mlp
+from drail_ros.learn.nets.mlp import mlp
 from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
+from drail_ros.learn.transitions import INPUTS, Transitions
 from drail_ros.settings import setting
 
 
@@ -49,16 +49,16 @@ class Airl(Discriminator):
         self.needs_log_prob = settings.policy_density
         self.finish()
 
-    def training_logits(self, batch: Batch) -> Tensor:
+    def training_logits(self, batch: Transitions) -> Tensor:
         """f - log π(a|s), ``[B]``."""
         following = self.h(batch.next_obs).squeeze(1).masked_fill(batch.terminated, 0.0)
         shaping = self.settings.discount * following - self.h(batch.obs).squeeze(1)
         return self.g(self.seen(batch)).squeeze(1) + shaping - batch.log_prob
 
     @torch.no_grad()
-    def reward(self, batch: Batch) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """f - log π(a|s), ``[B]``."""
         return self.training_logits(batch)
 
 
-PLUGIN = (Airl, AirlSettings)
+REWARD_MODEL = (Airl, AirlSettings)

@@ -22,9 +22,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from drail_ros.learn.batch import Batch, paired_minibatches
-from drail_ros.learn.flows import MaskedAutoregressiveFlow
+from drail_ros.learn.nets.flows import MaskedAutoregressiveFlow
 from drail_ros.learn.rewards.reward_model import LearnedReward, Metrics, RewardSettings
+from drail_ros.learn.transitions import Transitions, paired_minibatches
 from drail_ros.settings import setting
 
 
@@ -64,11 +64,11 @@ class Cfil(LearnedReward):
                 - self._squashed(self.expert_flow.log_prob(x)))
 
     @torch.no_grad()
-    def reward(self, batch: Batch) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """-l, ``[B]``."""
         return -self.log_ratio(self.seen(batch))
 
-    def update(self, expert: Batch, agent: Batch) -> Metrics:
+    def update(self, expert: Transitions, agent: Transitions) -> Metrics:
         """Climb the Donsker-Varadhan form on minibatches."""
         s = self.settings
         if not len(agent):
@@ -98,4 +98,4 @@ def divergence_bound(expert: Tensor, agent: Tensor) -> Tensor:
     return agent.mean() - (torch.logsumexp(expert, 0) - math.log(len(expert)))
 
 
-PLUGIN = (Cfil, CfilSettings)
+REWARD_MODEL = (Cfil, CfilSettings)

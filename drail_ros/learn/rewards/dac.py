@@ -43,4 +43,4 @@ class Dac(GailGp):
         return 0.5 * super().loss(expert_is_high, agent_is_low)
 
 
-PLUGIN = (Dac, DacSettings)
+REWARD_MODEL = (Dac, DacSettings)

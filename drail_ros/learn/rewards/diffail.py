@@ -20,8 +20,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.diffusion import (
+from drail_ros.learn.nets.diffusion import (
     DiffusionLoss,
     SinusoidalNoisePredictor,
     linear_alpha_bar,
@@ -29,6 +28,7 @@ from drail_ros.learn.diffusion import (
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
 from drail_ros.learn.rewards.logits import logit_of_energy, reward_of_logit
 from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
+from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import setting
 
 
@@ -59,11 +59,11 @@ class Diffail(Discriminator):
         self.diffusion = DiffusionLoss(net, linear_alpha_bar(settings.diffusion_steps))
         self.finish()
 
-    def training_logits(self, batch: Batch) -> Tensor:
+    def training_logits(self, batch: Transitions) -> Tensor:
         """Logit of D_t at one t per sample, ``[B]``."""
         return logit_of_energy(self._energy(self.seen(batch)))
 
-    def penalty(self, expert: Batch, agent: Batch) -> Tensor | float:
+    def penalty(self, expert: Transitions, agent: Transitions) -> Tensor | float:
         """Weighted gradient penalty on interpolates."""
         if self.settings.penalty_weight == 0:
             return 0.0
@@ -72,7 +72,7 @@ class Diffail(Discriminator):
             self.generator)
 
     @torch.no_grad()
-    def reward(self, batch: Batch) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """Reward over all t in the chosen form, ``[B]``."""
         x, total = self.seen(batch), self.seen(batch).new_zeros(len(batch))
         for t in range(self.settings.diffusion_steps):
@@ -87,7 +87,7 @@ class Diffail(Discriminator):
         return mean if self.settings.reward_form == 'paper' else -torch.log1p(-mean)
 
     @torch.no_grad()
-    def expected_logits(self, batch: Batch, draws: int) -> Tensor:
+    def expected_logits(self, batch: Transitions, draws: int) -> Tensor:
         """Logit of exp(-L), with L averaged over ``draws`` common to all samples, ``[B]``."""
         return logit_of_energy(self.diffusion.expected(self.seen(batch), draws, self.generator))
 
@@ -101,4 +101,4 @@ class Diffail(Discriminator):
         return torch.randn(x.shape, generator=self.generator, device=x.device)
 
 
-PLUGIN = (Diffail, DiffailSettings)
+REWARD_MODEL = (Diffail, DiffailSettings)

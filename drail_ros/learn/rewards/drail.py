@@ -19,8 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.diffusion import (
+from drail_ros.learn.nets.diffusion import (
     DiffusionLoss,
     NoisePredictor,
     common_draws,
@@ -28,6 +27,7 @@ from drail_ros.learn.diffusion import (
     stratified_timesteps,
 )
 from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
+from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import setting
 
 _CHUNK = 256
@@ -63,20 +63,20 @@ class Drail(Discriminator):
         self.diffusion = DiffusionLoss(net, cosine_alpha_bar(settings.diffusion_steps))
         self.finish()
 
-    def training_logits(self, batch: Batch) -> Tensor:
+    def training_logits(self, batch: Transitions) -> Tensor:
         """L = L⁻ - L⁺ with gradients through both, ``[B]``."""
         s = self.settings
         return self._logits(self.seen(batch), s.training_draws, s.training_shared_noise)
 
     @torch.no_grad()
-    def reward(self, batch: Batch) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """L⁻ - L⁺, ``[B]``."""
         s = self.settings
         return torch.cat([self._logits(x, s.reward_draws, s.reward_shared_noise)
                           for x in self.seen(batch).split(_CHUNK)])
 
     @torch.no_grad()
-    def expected_logits(self, batch: Batch, draws: int) -> Tensor:
+    def expected_logits(self, batch: Transitions, draws: int) -> Tensor:
         """Mean of L⁻ - L⁺ over ``draws`` stratified (t, noise), common to all samples, ``[B]``."""
         x = self.seen(batch)
         total = x.new_zeros(len(x))
@@ -104,4 +104,4 @@ class Drail(Discriminator):
         return t.flatten(), noise
 
 
-PLUGIN = (Drail, DrailSettings)
+REWARD_MODEL = (Drail, DrailSettings)

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.diffusion import (
+from drail_ros.learn.nets.diffusion import (
     DiffusionLoss,
     NoisePredictor,
     cosine_alpha_bar,
@@ -26,6 +25,7 @@ from drail_ros.learn.diffusion import (
 )
 from drail_ros.learn.rewards.logits import logit_of_energy
 from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
+from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import setting
 
 
@@ -53,17 +53,17 @@ class DrailUn(Discriminator):
         self.diffusion = DiffusionLoss(net, cosine_alpha_bar(s.diffusion_steps))
         self.finish()
 
-    def training_logits(self, batch: Batch) -> Tensor:
+    def training_logits(self, batch: Transitions) -> Tensor:
         """Logit of exp(-L), ``[B]``."""
         return logit_of_energy(self.energy(self.seen(batch), self.settings.training_draws))
 
     @torch.no_grad()
-    def reward(self, batch: Batch) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """log D - log(1 - D), ``[B]``."""
         return logit_of_energy(self.energy(self.seen(batch), self.settings.reward_draws))
 
     @torch.no_grad()
-    def expected_logits(self, batch: Batch, draws: int) -> Tensor:
+    def expected_logits(self, batch: Transitions, draws: int) -> Tensor:
         """Logit of exp(-L), with L averaged over ``draws`` common to all samples, ``[B]``."""
         return logit_of_energy(self.diffusion.expected(self.seen(batch), draws, self.generator))
 
@@ -75,4 +75,4 @@ class DrailUn(Discriminator):
         return self.diffusion(x.repeat(draws, 1), t.flatten(), noise).view(draws, -1).mean(dim=0)
 
 
-PLUGIN = (DrailUn, DrailUnSettings)
+REWARD_MODEL = (DrailUn, DrailUnSettings)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.networks import mlp
+from drail_ros.learn.nets.mlp import mlp
 from drail_ros.learn.rewards.logits import REWARD_FORMS, reward_of_logit
 from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
+from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import setting
 
 
@@ -49,14 +49,14 @@ class Gail(Discriminator):
         """``[B, D]`` → ``[B]``."""
         return self.net(x).squeeze(1)
 
-    def training_logits(self, batch: Batch) -> Tensor:
+    def training_logits(self, batch: Transitions) -> Tensor:
         """Logit, ``[B]``."""
         return self.logits(self.seen(batch))
 
     @torch.no_grad()
-    def reward(self, batch: Batch) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """Reward of the chosen form, ``[B]``."""
         return reward_of_logit(self.logits(self.seen(batch)), self.settings.reward_form)
 
 
-PLUGIN = (Gail, GailSettings)
+REWARD_MODEL = (Gail, GailSettings)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from drail_ros.learn.batch import Batch
 from drail_ros.learn.rewards.gail import Gail, GailSettings
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
+from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import setting
 
 
@@ -27,10 +27,10 @@ class GailGp(Gail):
 
     settings: GailGpSettings
 
-    def penalty(self, expert: Batch, agent: Batch) -> Tensor:
+    def penalty(self, expert: Transitions, agent: Transitions) -> Tensor:
         """Weighted gradient penalty on interpolates."""
         return self.settings.penalty_weight * gradient_penalty(
             self.logits, self.seen(expert), self.seen(agent), self.generator)
 
 
-PLUGIN = (GailGp, GailGpSettings)
+REWARD_MODEL = (GailGp, GailGpSettings)

@@ -16,7 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from drail_ros.learn.batch import INPUTS, Batch, input_size, inputs_of, joined, paired_minibatches
+from drail_ros.learn.transitions import (
+    INPUTS,
+    Transitions,
+    input_size,
+    inputs_of,
+    joined,
+    paired_minibatches,
+)
 from drail_ros.settings import Settings, setting
 
 Metrics = dict[str, float]
@@ -33,14 +40,14 @@ class RewardModel(Protocol):
     needs_expert: bool
     """Whether it learns from demonstrations."""
     needs_log_prob: bool
-    """Whether ``Batch.log_prob`` has to be filled in."""
+    """Whether ``Transitions.log_prob`` has to be filled in."""
     needs_fixed_statistics: bool
     """Whether observations are normalised by the demonstrations' statistics, not the agent's."""
 
-    def update(self, expert: Batch, agent: Batch) -> Metrics:
+    def update(self, expert: Transitions, agent: Transitions) -> Metrics:
         """Learn from all demonstrations and one rollout; return scalars to log."""
 
-    def reward(self, batch: Batch) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """Reward ``[B]``; high where the transition looks like the expert's."""
 
     def state_dict(self) -> Mapping[str, Any]:
@@ -96,7 +103,7 @@ class LearnedReward(nn.Module):
         """Take the optimiser out of ``state_dict``."""
         self.optimiser.load_state_dict(state)
 
-    def seen(self, batch: Batch) -> Tensor:
+    def seen(self, batch: Transitions) -> Tensor:
         """What is seen of a batch, ``[B, D]``."""
         return inputs_of(batch, self.settings.inputs)
 
@@ -110,11 +117,11 @@ class Discriminator(LearnedReward):
     settings: DiscriminatorSettings
 
     @abstractmethod
-    def training_logits(self, batch: Batch) -> Tensor:
+    def training_logits(self, batch: Transitions) -> Tensor:
         """Logits ``[B]`` with gradients; high means expert."""
 
     @torch.no_grad()
-    def expected_logits(self, batch: Batch, draws: int) -> Tensor:
+    def expected_logits(self, batch: Transitions, draws: int) -> Tensor:
         """Logits ``[B]`` as a smooth function of the batch, for pictures: no sampling noise.
 
         A model whose logit is an estimate averages ``draws``, the same ones for every sample.
@@ -122,10 +129,10 @@ class Discriminator(LearnedReward):
         return self.training_logits(batch)
 
     @abstractmethod
-    def reward(self, batch: Batch) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """Reward ``[B]`` without gradients."""
 
-    def penalty(self, expert: Batch, agent: Batch) -> Tensor | float:
+    def penalty(self, expert: Transitions, agent: Transitions) -> Tensor | float:
         """Regularisation added to the loss."""
         return 0.0
 
@@ -133,7 +140,7 @@ class Discriminator(LearnedReward):
         """Binary cross-entropy of logits ``[B]``."""
         return softplus(-expert_is_high).mean() + softplus(agent_is_low).mean()
 
-    def update(self, expert: Batch, agent: Batch) -> Metrics:
+    def update(self, expert: Transitions, agent: Transitions) -> Metrics:
         """Run ``epochs`` passes of minibatch updates over the agent's transitions."""
         s = self.settings
         if not len(agent):

@@ -23,14 +23,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.batch import INPUTS, Batch
-from drail_ros.learn.diffusion import (
+from drail_ros.learn.nets.diffusion import (
     DiffusionLoss,
     SinusoidalNoisePredictor,
     linear_alpha_bar,
     stratified_timesteps,
 )
 from drail_ros.learn.rewards.reward_model import LearnedReward, Metrics, RewardSettings
+from drail_ros.learn.transitions import INPUTS, Transitions
 from drail_ros.settings import setting
 
 _LEAST_SIGNAL = 1e-3
@@ -87,7 +87,7 @@ class Smiling(LearnedReward):
         super().set_extra_state(state)
         self.expert.requires_grad_(not self.expert_is_fitted)
 
-    def update(self, expert: Batch, agent: Batch) -> Metrics:
+    def update(self, expert: Transitions, agent: Transitions) -> Metrics:
         """Fit the expert net if it is not yet; refit the learner net; standardise."""
         s, metrics = self.settings, {}
         if not len(agent):
@@ -110,7 +110,7 @@ class Smiling(LearnedReward):
         return metrics
 
     @torch.no_grad()
-    def reward(self, batch: Batch) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """Standardised difference of the errors, ``[B]``."""
         return (self.difference(self.seen(batch)) - self.shift) * self.scale
 
@@ -140,4 +140,4 @@ class Smiling(LearnedReward):
         return total.item() / len(rows)
 
 
-PLUGIN = (Smiling, SmilingSettings)
+REWARD_MODEL = (Smiling, SmilingSettings)

@@ -12,8 +12,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from drail_ros.learn.batch import Batch
 from drail_ros.learn.rewards.reward_model import Metrics
+from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import Settings
 
 
@@ -33,11 +33,11 @@ class TrueReward:
                  generator: torch.Generator) -> None:
         pass
 
-    def update(self, expert: Batch, agent: Batch) -> Metrics:
+    def update(self, expert: Transitions, agent: Transitions) -> Metrics:
         """Learn nothing."""
         return {}
 
-    def reward(self, batch: Batch) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """Return the task's reward, ``[B]``."""
         return batch.reward
 
@@ -49,4 +49,4 @@ class TrueReward:
         """Nothing to continue."""
 
 
-PLUGIN = (TrueReward, TrueRewardSettings)
+REWARD_MODEL = (TrueReward, TrueRewardSettings)

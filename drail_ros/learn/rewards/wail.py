@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from drail_ros.learn.batch import Batch
 from drail_ros.learn.rewards.gail import Gail, GailSettings
+from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import setting
 
 
@@ -44,7 +44,7 @@ class Wail(Gail):
         """Negative of the dual's linear part."""
         return agent_is_low.mean() - expert_is_high.mean()
 
-    def penalty(self, expert: Batch, agent: Batch) -> Tensor | float:
+    def penalty(self, expert: Transitions, agent: Transitions) -> Tensor | float:
         """Weighted square of what the critic's differences miss the cost by."""
         if self.settings.regularisation == 0:
             return 0.0
@@ -56,4 +56,4 @@ class Wail(Gail):
         return missed.square().mean() / (4 * self.settings.regularisation)
 
 
-PLUGIN = (Wail, WailSettings)
+REWARD_MODEL = (Wail, WailSettings)

@@ -14,17 +14,17 @@ import numpy as np
 import torch
 
 from drail_ros.data.demonstrations import Demonstrations
+from drail_ros.episodes.evaluate import EVALUATION_SEED, evaluate
+from drail_ros.episodes.meter import EpisodeMeter
 from drail_ros.learn.agents.agent import Agent, Rollout
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.compute import one_thread
-from drail_ros.learn.episode_meter import EpisodeMeter
-from drail_ros.learn.evaluate import EVALUATION_SEED, evaluate
-from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.policy import Policy
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.nets.policy import Policy
 from drail_ros.learn.rewards.reward_model import RewardModel
-from drail_ros.learn.run_settings import OnlineSettings, plugins_of
-from drail_ros.learn.teacher import Teacher
-from drail_ros.learn.training_loop import Report, TrainingLoop, evaluation_metrics
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.train.compute import one_thread
+from drail_ros.learn.train.loop import Report, TrainingLoop, evaluation_metrics
+from drail_ros.learn.train.settings import OnlineSettings, plugins_of
+from drail_ros.learn.transitions import Transitions
 from drail_ros.sim.batch_sim import BatchSim
 
 
@@ -127,14 +127,14 @@ class Trainer(TrainingLoop):
             self.episodes.add(step)
         return Rollout(*(torch.stack(column) for column in zip(*steps)))
 
-    def _batch_of(self, demonstrations: Demonstrations | None) -> Batch:
+    def _batch_of(self, demonstrations: Demonstrations | None) -> Transitions:
         """Transitions of the expert; its ends count as the agent's do."""
         if demonstrations is None:
             task = self.sim.task
-            return Batch(*(torch.zeros((0, size), device=self.device) for size in (
+            return Transitions(*(torch.zeros((0, size), device=self.device) for size in (
                 task.observation_size, task.action_size, task.observation_size)))
         terminated = demonstrations.terminated & (self.run_settings.terminations != 'ignore')
-        return Batch(*(torch.tensor(array, device=self.device) for array in (
+        return Transitions(*(torch.tensor(array, device=self.device) for array in (
             demonstrations.obs, demonstrations.action, demonstrations.next_obs, terminated)))
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:

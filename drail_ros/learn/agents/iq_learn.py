@@ -22,18 +22,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from drail_ros.learn.batch import Batch, joined
-from drail_ros.learn.implicit.implicit_agent import ImplicitAgent, ImplicitSettings
-from drail_ros.learn.networks import Ensemble, polyak
-from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.agents.implied_reward import AlgorithmSettings, ImpliedRewardAgent
+from drail_ros.learn.nets.mlp import Ensemble, polyak
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.transitions import Transitions, joined
 from drail_ros.settings import setting
 
 VALUE_TERMS = ('value', 'value_expert', 'first')
 
 
 @dataclass(frozen=True)
-class IqLearnSettings(ImplicitSettings):
+class IqLearnSettings(AlgorithmSettings):
     """Settings of IQ-Learn."""
 
     actor_learning_rate: float = setting(3e-5, 'Adam step size of the actor', low=0.0)
@@ -53,7 +53,7 @@ def iq_loss(expert_reward: Tensor, start_value: Tensor, squared_rewards: Tensor,
     return start_value.mean(dim=-1) - expert_reward.mean(dim=-1) + penalty
 
 
-class IqLearn(ImplicitAgent):
+class IqLearn(ImpliedRewardAgent):
     """Twin soft critics learned from demonstrations; squashed Gaussian actor."""
 
     settings: IqLearnSettings
@@ -69,7 +69,7 @@ class IqLearn(ImplicitAgent):
         self.optimise('critic', [*self.critic.parameters(), self.absorbing_reward],
                       settings.learning_rate)
 
-    def learn(self, drawn: Batch, teacher: Teacher) -> dict[str, float]:
+    def learn(self, drawn: Transitions, teacher: Teacher) -> dict[str, float]:
         """Update on the rows and as many of the expert's."""
         s = self.settings
         seen, expert = teacher.normalised(drawn), teacher.expert()
@@ -80,7 +80,7 @@ class IqLearn(ImplicitAgent):
         return {'policy/critic_loss': loss, 'reward/expert': paid_expert,
                 'reward/mean': paid_agent, 'policy/entropy': entropy}
 
-    def _update(self, expert: Batch, agent: Batch, teacher: Teacher) -> Tensor:
+    def _update(self, expert: Transitions, agent: Transitions, teacher: Teacher) -> Tensor:
         s, both = self.settings, joined(expert, agent)
         count = len(expert)
         with torch.no_grad():
@@ -114,4 +114,4 @@ class IqLearn(ImplicitAgent):
         return q - self.settings.temperature * log_prob
 
 
-PLUGIN = (IqLearn, IqLearnSettings)
+ALGORITHM = (IqLearn, IqLearnSettings)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from drail_ros.learn.networks import mlp
+from drail_ros.learn.nets.mlp import mlp
 
 COSINE_OFFSET = 0.008
 BETA_RANGE = (1e-4, 0.9999)

@@ -12,8 +12,8 @@ import numpy as np
 import onnxruntime
 
 from drail_ros.deploy.metadata import FORMAT, VERSION, differences
+from drail_ros.episodes.receding_horizon import PlanShape, RecedingHorizon
 from drail_ros.errors import UserError
-from drail_ros.sim.receding_horizon import PlanShape, RecedingHorizon
 from drail_ros.tasks.task import Array, Task
 
 

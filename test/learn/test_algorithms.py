@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from drail_ros import plugins, settings
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.implicit.iq_learn import VALUE_TERMS, iq_loss
-from drail_ros.learn.implicit.opolo import opolo_objective
-from drail_ros.learn.implicit.value_dice import dice_objective, orthogonal_penalty
-from drail_ros.learn.networks import mlp
-from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.agents.iq_learn import VALUE_TERMS, iq_loss
+from drail_ros.learn.agents.opolo import opolo_objective
+from drail_ros.learn.agents.value_dice import dice_objective, orthogonal_penalty
+from drail_ros.learn.nets.mlp import mlp
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.transitions import Transitions
 
-NAMES = plugins.names(plugins.IMPLICIT)
+NAMES = plugins.names(plugins.ALGORITHMS)
 OBS, ACTION = 3, 2
 
 
@@ -27,9 +27,9 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def batch_of(count: int, mean: float = 0.0, seed: int = 0) -> Batch:
+def batch_of(count: int, mean: float = 0.0, seed: int = 0) -> Transitions:
     random = generator(seed)
-    return Batch(mean + torch.randn(count, OBS, generator=random),
+    return Transitions(mean + torch.randn(count, OBS, generator=random),
                  torch.rand(count, ACTION, generator=random) * 2 - 1,
                  mean + torch.randn(count, OBS, generator=random),
                  torch.rand(count, generator=random) < 0.1)
@@ -37,12 +37,13 @@ def batch_of(count: int, mean: float = 0.0, seed: int = 0) -> Batch:
 
 def make(name: str, seed: int = 0, **changes: Any) -> Any:
     torch.manual_seed(seed)
-    model, defaults = plugins.load(plugins.IMPLICIT, name)
+    model, defaults = plugins.load(plugins.ALGORITHMS, name)
     chosen = settings.replace(defaults(), {'width': 16, 'batch_size': 32, **changes})
     return model(RunningNormaliser(OBS), ACTION, 4, chosen, generator(seed))
 
 
-def teacher(agent: Any, expert: Batch, terminations: str = 'end', offset: float = 0.0) -> Teacher:
+def teacher(agent: Any, expert: Transitions, terminations: str = 'end',
+            offset: float = 0.0) -> Teacher:
     torch.manual_seed(0)
     model, defaults = plugins.load(plugins.REWARDS, agent.settings.reward_model)
     own = {name.removeprefix('reward.'): value for name, value in agent.settings.run.items()
@@ -69,7 +70,7 @@ def test_continues_exactly_from_its_state(name: str) -> None:
 
 @pytest.mark.parametrize('name', NAMES)
 def test_every_setting_is_described(name: str) -> None:
-    _, defaults = plugins.load(plugins.IMPLICIT, name)
+    _, defaults = plugins.load(plugins.ALGORITHMS, name)
     for field in dataclasses.fields(defaults):
         assert field.metadata['help'], field.name
 

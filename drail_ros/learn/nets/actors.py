@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from drail_ros.learn.networks import mlp, orthogonal
+from drail_ros.learn.nets.mlp import mlp, orthogonal
 
 LOG_STD_RANGE = (-20.0, 2.0)
 """Of the squashed Gaussian (Haarnoja et al., 2018)."""

@@ -12,7 +12,7 @@ from typing import Any
 from drail_ros import __version__, settings
 from drail_ros.errors import UserError
 from drail_ros.files import read_json, write_json, write_whole
-from drail_ros.learn.run_settings import RunSettings, check_unchanged
+from drail_ros.learn.train.settings import RunSettings, check_unchanged
 
 POLICY, BEST_POLICY = 'policy.safetensors', 'policy_best.safetensors'
 

@@ -3,7 +3,7 @@
 Every request has a sequence number and is repeated until each simulator has answered it, so
 nothing is simulated twice or left out when messages are lost, doubled or late. The last exact
 state and the actions since are kept: whoever takes over the slice of a lost simulator gets both,
-replays, and ends in the very state that was lost. ``batch_server.py`` is the other side.
+replays, and ends in the very state that was lost. ``server.py`` is the other side.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from drail_ros.errors import UserError
-from drail_ros.sim.batch_messages import MalformedMessageError, Message, decode
-from drail_ros.sim.batch_server import LEASE_S, STATUS_PERIOD_S, whoami
 from drail_ros.sim.batch_sim import State, Step
+from drail_ros.sim.remote.messages import MalformedMessageError, Message, decode
+from drail_ros.sim.remote.server import LEASE_S, STATUS_PERIOD_S, whoami
 from drail_ros.tasks.task import Array, Task
 
 RESEND_AFTER_S = 0.5

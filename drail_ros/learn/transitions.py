@@ -1,4 +1,4 @@
-"""Batches of transitions, what reward models see of them, and how minibatches are drawn."""
+"""Rows of transitions, what reward models see of them, and how minibatches are drawn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INPUTS = ('state_action', 'state_pair', 'state')
 
 
 @dataclass(frozen=True)
-class Batch:
+class Transitions:
     """B transitions; observations in units, or normalised where it says so."""
 
     obs: Tensor
@@ -42,21 +42,21 @@ class Batch:
         """Return B."""
         return len(self.obs)
 
-    def __getitem__(self, rows: Tensor | slice) -> Batch:
+    def __getitem__(self, rows: Tensor | slice) -> Transitions:
         """Return some of the rows."""
         return self._map(lambda tensor: tensor[rows])
 
-    def split(self, size: int) -> list[Batch]:
+    def split(self, size: int) -> list[Transitions]:
         """Return batches of at most ``size`` rows, in order."""
         return [self[start:start + size] for start in range(0, len(self), size)]
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
-        return Batch(*(function(getattr(self, field.name)) for field in fields(self)))
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Transitions:
+        return Transitions(*(function(getattr(self, field.name)) for field in fields(self)))
 
 
-def joined(a: Batch, b: Batch) -> Batch:
+def joined(a: Transitions, b: Transitions) -> Transitions:
     """Return the rows of ``a``, then those of ``b``."""
-    return Batch(*(torch.cat([getattr(a, field.name), getattr(b, field.name)])
+    return Transitions(*(torch.cat([getattr(a, field.name), getattr(b, field.name)])
                    for field in fields(a)))
 
 
@@ -66,7 +66,7 @@ def input_size(inputs: str, obs_size: int, action_size: int) -> int:
             'state': obs_size}[inputs]
 
 
-def inputs_of(batch: Batch, inputs: str) -> Tensor:
+def inputs_of(batch: Transitions, inputs: str) -> Tensor:
     """What a reward model sees of a batch, ``[B, D]``."""
     if inputs == 'state_action':
         return torch.cat([batch.obs, batch.action], dim=1)
@@ -75,8 +75,8 @@ def inputs_of(batch: Batch, inputs: str) -> Tensor:
     return batch.obs
 
 
-def paired_minibatches(expert: Batch, agent: Batch, size: int, epochs: int,
-                       generator: torch.Generator) -> Iterator[tuple[Batch, Batch]]:
+def paired_minibatches(expert: Transitions, agent: Transitions, size: int, epochs: int,
+                       generator: torch.Generator) -> Iterator[tuple[Transitions, Transitions]]:
     """Yield (expert, agent) minibatches of ``size`` each, ``epochs`` passes over the agent's.
 
     The expert's rows are drawn from shuffled passes over the demonstrations, so that every

@@ -7,11 +7,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from drail_ros.learn.actors import Actor
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.nets.actors import Actor
+from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.reward_model import Metrics, RewardModel
-from drail_ros.learn.terminations import absorbing, marked, with_absorbing
+from drail_ros.learn.rewards.terminations import absorbing, marked, with_absorbing
+from drail_ros.learn.transitions import Transitions
 
 
 class Teacher:
@@ -21,8 +21,9 @@ class Teacher:
     to every reward, after scaling.
     """
 
-    def __init__(self, expert: Batch, reward_model: RewardModel, normaliser: RunningNormaliser,
-                 actor: Actor, terminations: str = 'end', offset: float = 0.0) -> None:
+    def __init__(self, expert: Transitions, reward_model: RewardModel,
+                 normaliser: RunningNormaliser, actor: Actor, terminations: str = 'end',
+                 offset: float = 0.0) -> None:
         self.reward_model, self.normaliser, self.offset = reward_model, normaliser, offset
         self.absorbing = terminations == 'absorbing'
         self._expert, self._actor = expert, actor
@@ -31,22 +32,22 @@ class Teacher:
             self._statistics = RunningNormaliser(expert.obs.shape[1]).to(expert.obs.device)
             self._statistics.update(expert.obs)
 
-    def expert(self) -> Batch:
+    def expert(self) -> Transitions:
         """Return the expert's transitions, normalised."""
         return self.normalised(self._expert)
 
-    def normalised(self, batch: Batch) -> Batch:
+    def normalised(self, batch: Transitions) -> Transitions:
         """Return a batch as the agent sees it."""
         return _normalised(batch, self.normaliser)
 
-    def learn(self, agent: Batch) -> Metrics:
+    def learn(self, agent: Transitions) -> Metrics:
         """Let the reward model learn what sets the agent's transitions apart."""
         expert, mine = self._as_seen(self._expert), self._as_seen(agent)
         if self.absorbing:
             expert, mine = with_absorbing(expert), with_absorbing(mine)
         return self.reward_model.update(expert, mine)
 
-    def reward(self, batch: Batch) -> Tensor:
+    def reward(self, batch: Transitions) -> Tensor:
         """Reward ``[B]`` by the reward model as it is now, without the offset."""
         return self.reward_model.reward(self._as_seen(batch))
 
@@ -58,7 +59,7 @@ class Teacher:
         step = absorbing(expert.obs.shape[1], expert.action.shape[1], 1, expert.obs.device)
         return (scale * self.reward_model.reward(step)[0] + self.offset) / (1 - discount)
 
-    def _as_seen(self, batch: Batch) -> Batch:
+    def _as_seen(self, batch: Transitions) -> Transitions:
         seen = _normalised(batch, self._statistics)
         if self.reward_model.needs_log_prob:
             with torch.no_grad():
@@ -67,5 +68,5 @@ class Teacher:
         return marked(seen) if self.absorbing else seen
 
 
-def _normalised(batch: Batch, statistics: RunningNormaliser) -> Batch:
+def _normalised(batch: Transitions, statistics: RunningNormaliser) -> Transitions:
     return replace(batch, obs=statistics(batch.obs), next_obs=statistics(batch.next_obs))

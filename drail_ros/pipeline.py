@@ -20,21 +20,21 @@ from drail_ros.data.collect import Expert, collect
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.data.storage import load
 from drail_ros.deploy.export import export_onnx
-from drail_ros.deploy.policy import OnnxPolicy
+from drail_ros.deploy.onnx_policy import OnnxPolicy
+from drail_ros.episodes.evaluate import EVALUATION_SEED, Evaluation, evaluate
 from drail_ros.errors import UserError
-from drail_ros.learn.evaluate import EVALUATION_SEED, Evaluation, evaluate
-from drail_ros.learn.offline_trainer import OfflineTrainer
-from drail_ros.learn.policy import Policy, load_policy
-from drail_ros.learn.run_folder import BEST_POLICY, POLICY
-from drail_ros.learn.run_settings import (
+from drail_ros.learn.nets.policy import Policy, load_policy
+from drail_ros.learn.train.folder import BEST_POLICY, POLICY
+from drail_ros.learn.train.loop import Report, TrainingLoop
+from drail_ros.learn.train.offline import OfflineTrainer
+from drail_ros.learn.train.online import Trainer
+from drail_ros.learn.train.settings import (
     OfflineSettings,
     OnlineSettings,
     RunSettings,
     needs_demonstrations,
     task_of,
 )
-from drail_ros.learn.trainer import Trainer
-from drail_ros.learn.training_loop import Report, TrainingLoop
 from drail_ros.sim.batch_sim import BatchSim
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.task import Task

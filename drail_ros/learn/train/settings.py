@@ -9,9 +9,9 @@ from typing import Any
 from drail_ros import plugins, settings
 from drail_ros.errors import UserError, unknown_name
 from drail_ros.learn.agents.off_policy import OffPolicySettings
-from drail_ros.learn.names import PRESETS, agents, algorithms
 from drail_ros.learn.rewards.reward_model import RewardSettings
-from drail_ros.learn.terminations import TERMINATIONS
+from drail_ros.learn.rewards.terminations import TERMINATIONS
+from drail_ros.learn.train.names import PRESETS, agents, algorithms
 from drail_ros.settings import Settings, setting
 from drail_ros.tasks.task import Task
 
@@ -138,8 +138,8 @@ def _defaults(algorithm: str, preset: str, agent: object) -> tuple[RunSettings, 
         _, learner = plugins.load(plugins.OFFLINE, algorithm)
         return settings.replace(OfflineSettings(learner=learner()),
                                 learner.presets.get(preset, {})), ''
-    if algorithm in plugins.names(plugins.IMPLICIT):
-        _, learner = plugins.load(plugins.IMPLICIT, algorithm)
+    if algorithm in plugins.names(plugins.ALGORITHMS):
+        _, learner = plugins.load(plugins.ALGORITHMS, algorithm)
         if agent not in (None, algorithm):
             raise UserError(f'algorithm {algorithm!r} is its own agent', found=f'agent {agent!r}',
                             do='leave the agent out')
@@ -173,7 +173,7 @@ def _task_settings(task: Task, chosen: set[str]) -> list[Mapping[str, object]]:
 def plugins_of(run: OnlineSettings) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Return what makes the run's agent and its reward model."""
     if run.agent == run.algorithm:
-        make_agent, learner = plugins.load(plugins.IMPLICIT, run.algorithm)
+        make_agent, learner = plugins.load(plugins.ALGORITHMS, run.algorithm)
         return make_agent, plugins.load(plugins.REWARDS, learner.reward_model)[0]
     return (plugins.load(plugins.AGENTS, run.agent)[0],
             plugins.load(plugins.REWARDS, run.algorithm)[0])

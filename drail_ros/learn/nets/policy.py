@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from drail_ros.episodes.receding_horizon import PlanShape, RecedingHorizon
 from drail_ros.errors import UserError
 from drail_ros.files import read_tensors, write_tensors
-from drail_ros.learn.actors import ACTORS
-from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.planner import DiffusionPlanner
-from drail_ros.sim.receding_horizon import PlanShape, RecedingHorizon
+from drail_ros.learn.nets.actors import ACTORS
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.nets.planner import DiffusionPlanner
 from drail_ros.tasks.task import Array
 
 Controller = Callable[[Array], Array]
-"""Observations ``[N, O]`` in units → actions ``[N, A]``; see ``learn.evaluate.evaluate``."""
+"""Observations ``[N, O]`` in units → actions ``[N, A]``; see ``episodes.evaluate``."""
 
 
 class SavedPolicy(nn.Module):

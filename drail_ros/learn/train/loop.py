@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from drail_ros.data.demonstrations import Demonstrations
+from drail_ros.episodes.evaluate import Evaluation
 from drail_ros.errors import UserError
-from drail_ros.learn.checkpoint import load_checkpoint, save_checkpoint
-from drail_ros.learn.compute import pick_device, use_fast_matmul
-from drail_ros.learn.evaluate import Evaluation
-from drail_ros.learn.networks import global_seed
-from drail_ros.learn.policy import SavedPolicy
-from drail_ros.learn.run_folder import BEST_POLICY, POLICY, RunFolder
-from drail_ros.learn.run_settings import OfflineSettings, OnlineSettings
+from drail_ros.learn.nets.mlp import global_seed
+from drail_ros.learn.nets.policy import SavedPolicy
+from drail_ros.learn.train.checkpoint import load_checkpoint, save_checkpoint
+from drail_ros.learn.train.compute import pick_device, use_fast_matmul
+from drail_ros.learn.train.folder import BEST_POLICY, POLICY, RunFolder
+from drail_ros.learn.train.settings import OfflineSettings, OnlineSettings
 from drail_ros.sim.batch_sim import BatchSim
 
 Report = Callable[[int, dict[str, float]], None]

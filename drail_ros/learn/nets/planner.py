@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.ddim import sample
-from drail_ros.learn.diffusion import TIME_FEATURES, cosine_alpha_bar, time_features
-from drail_ros.learn.networks import mlp
-from drail_ros.sim.receding_horizon import PlanShape
+from drail_ros.episodes.receding_horizon import PlanShape
+from drail_ros.learn.nets.ddim import sample
+from drail_ros.learn.nets.diffusion import TIME_FEATURES, cosine_alpha_bar, time_features
+from drail_ros.learn.nets.mlp import mlp
 
 NETS = ('unet', 'mlp')
 _GROUPS, _KERNEL = 8, 5

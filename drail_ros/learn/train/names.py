@@ -11,7 +11,7 @@ CHOSEN_FIRST = ('task', 'algorithm', 'agent', 'preset')
 
 def algorithms() -> list[str]:
     """Names of all algorithms."""
-    return [name for folder in (plugins.REWARDS, plugins.IMPLICIT, plugins.OFFLINE)
+    return [name for folder in (plugins.REWARDS, plugins.ALGORITHMS, plugins.OFFLINE)
             for name in plugins.names(folder)]
 
 

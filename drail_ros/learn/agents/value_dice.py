@@ -20,17 +20,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.implicit.implicit_agent import ImplicitAgent, ImplicitSettings
-from drail_ros.learn.networks import mlp
-from drail_ros.learn.normalise import RunningNormaliser
+from drail_ros.learn.agents.implied_reward import AlgorithmSettings, ImpliedRewardAgent
+from drail_ros.learn.nets.mlp import mlp
+from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
-from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class ValueDiceSettings(ImplicitSettings):
+class ValueDiceSettings(AlgorithmSettings):
     """Settings of ValueDICE."""
 
     learning_rate: float = setting(1e-3, 'Adam step size of ν', low=0.0)
@@ -63,7 +63,7 @@ def orthogonal_penalty(net: nn.Module) -> Tensor:
     return total
 
 
-class ValueDice(ImplicitAgent):
+class ValueDice(ImpliedRewardAgent):
     """ν network and squashed Gaussian actor in a saddle point."""
 
     settings: ValueDiceSettings
@@ -78,7 +78,7 @@ class ValueDice(ImplicitAgent):
         self.optimise('nu', [*self.nu.parameters(), self.absorbing_reward],
                       settings.learning_rate)
 
-    def learn(self, drawn: Batch, teacher: Teacher) -> dict[str, float]:
+    def learn(self, drawn: Transitions, teacher: Teacher) -> dict[str, float]:
         """Update on the rows and as many of the expert's."""
         s = self.settings
         seen, expert = teacher.normalised(drawn), teacher.expert()
@@ -89,7 +89,7 @@ class ValueDice(ImplicitAgent):
         return {'policy/objective': objective, 'policy/penalty': penalty,
                 'policy/entropy': entropy}
 
-    def _update(self, expert: Batch, replay: Batch, teacher: Teacher) -> Tensor:
+    def _update(self, expert: Transitions, replay: Transitions, teacher: Teacher) -> Tensor:
         s = self.settings
         first_action, log_prob = self.actor.sample(expert.obs, self.generator)
         objective = dice_objective(
@@ -103,14 +103,14 @@ class ValueDice(ImplicitAgent):
         self.descend_together({'nu': objective + penalty, 'actor': uneven - objective})
         return torch.stack([objective, penalty, -log_prob.mean()]).detach()
 
-    def _difference(self, batch: Batch, teacher: Teacher) -> Tensor:
+    def _difference(self, batch: Transitions, teacher: Teacher) -> Tensor:
         """ν(s, a) - γ ν(s', a') of each step, ``[B]``; and of absorbing ones."""
         action, _ = self.actor.sample(batch.next_obs, self.generator)
         following = self.following(-self._nu(batch.next_obs, action), batch, teacher)
         return -self.implied_reward(-self._nu(batch.obs, batch.action), following, batch, teacher)
 
     @torch.no_grad()
-    def _both_ends(self, batch: Batch) -> Tensor:
+    def _both_ends(self, batch: Transitions) -> Tensor:
         """[s, a] and below them [s', a'], ``[2B, O + A]``."""
         action, _ = self.actor.sample(batch.next_obs, self.generator)
         return torch.cat([torch.cat([batch.obs, batch.action], 1),
@@ -120,4 +120,4 @@ class ValueDice(ImplicitAgent):
         return self.nu(torch.cat([obs, action], dim=1)).squeeze(1)
 
 
-PLUGIN = (ValueDice, ValueDiceSettings)
+ALGORITHM = (ValueDice, ValueDiceSettings)

@@ -2,7 +2,7 @@
 
 A simulator is a stateless worker: a trainer assigns it a slice of the batch together with the
 exact state to begin from and the actions taken since. So a simulator that was killed is replaced
-by any other, and training goes on as if nothing had happened. ``remote_sim.py`` is the trainer's
+by any other, and training goes on as if nothing had happened. ``client.py`` is the trainer's
 side.
 
 Requests: ``assign`` (to one simulator), ``step`` and ``snapshot`` (to all of a session),
@@ -20,10 +20,10 @@ import numpy as np
 
 from drail_ros import plugins
 from drail_ros.errors import UserError
-from drail_ros.sim.batch_messages import MalformedMessageError, Message, decode
 from drail_ros.sim.batch_sim import State
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.make import make_sim
+from drail_ros.sim.remote.messages import MalformedMessageError, Message, decode
 from drail_ros.tasks.task import Array
 
 STATUS_PERIOD_S = 0.5

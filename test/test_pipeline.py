@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from drail_ros import session
-from drail_ros.deploy.policy import OnnxPolicy
-from drail_ros.learn.actors import GaussianActor
-from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.policy import Policy
-from drail_ros.learn.run_settings import make_run_settings, task_of
+from drail_ros import pipeline
+from drail_ros.deploy.onnx_policy import OnnxPolicy
+from drail_ros.learn.nets.actors import GaussianActor
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.nets.policy import Policy
+from drail_ros.learn.train.settings import make_run_settings, task_of
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.make import make_sim
-from drail_ros.tasks.fetch_push import PLUGIN as PUSH
+from drail_ros.tasks.fetch_push import TASK as PUSH
 from drail_ros.tasks.task import Task
 
 
@@ -27,7 +27,7 @@ def trained_at_2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sizes = PUSH.observation_size, PUSH.action_size
     policy = Policy(RunningNormaliser(sizes[0]), GaussianActor(*sizes, 16, 2))
     policy.save(folder / 'policy.safetensors', {'task': PUSH.name, 'noise': 2.0})
-    session.export_policy(folder / 'policy.safetensors', folder / 'policy.onnx')
+    pipeline.export_policy(folder / 'policy.safetensors', folder / 'policy.onnx')
     return folder
 
 
@@ -42,8 +42,8 @@ def test_a_policy_is_evaluated_with_the_noise_of_its_training(
         noises.append(noise)
         return make_sim(task, num_envs, noise)
 
-    monkeypatch.setattr(session, 'make_sim', recorded)
-    session.evaluate_policy(trained_at_2 / file, episodes=2, noise=asked, seed=0, num_envs=2)
+    monkeypatch.setattr(pipeline, 'make_sim', recorded)
+    pipeline.evaluate_policy(trained_at_2 / file, episodes=2, noise=asked, seed=0, num_envs=2)
     assert noises == [used]
 
 
@@ -55,7 +55,7 @@ def test_the_best_policy_is_published_with_the_step_at_which_it_was_learned(
         'output_dir': str(tmp_path)})
     steps: list[int] = []
     published: list[int] = []
-    session.train(run, None, make_sim(task_of(run), run.num_envs, run.noise),
+    pipeline.train(run, None, make_sim(task_of(run), run.num_envs, run.noise),
                   lambda step, metrics: steps.append(step), lambda: steps[-1:] == [192],
                   lambda file, step: published.append(step))
     assert published == [128, 128]

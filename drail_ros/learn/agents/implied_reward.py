@@ -14,35 +14,35 @@ import torch
 from torch import Tensor, nn
 
 from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
-from drail_ros.learn.batch import Batch
-from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.transitions import Transitions
 
 
 @dataclass(frozen=True)
-class ImplicitSettings(OffPolicySettings):
+class AlgorithmSettings(OffPolicySettings):
     """Settings that agents share which are algorithms of their own."""
 
     reward_model: ClassVar[str] = 'true_reward'
     """What pays them; most look at no reward."""
 
 
-class ImplicitAgent(OffPolicyAgent):
+class ImpliedRewardAgent(OffPolicyAgent):
     """Base of such agents: they say what is done with these rewards."""
 
     def __init__(self, normaliser: RunningNormaliser, action_size: int,
-                 settings: ImplicitSettings, generator: torch.Generator) -> None:
+                 settings: AlgorithmSettings, generator: torch.Generator) -> None:
         super().__init__(normaliser, action_size, settings, generator)
         self.absorbing_reward = nn.Parameter(torch.zeros(()))
 
-    def following(self, value: Tensor, batch: Batch, teacher: Teacher) -> Tensor:
+    def following(self, value: Tensor, batch: Transitions, teacher: Teacher) -> Tensor:
         """V(s') ``[B]`` with what follows ends in its place."""
         if not teacher.absorbing:
             return value.masked_fill(batch.terminated, 0.0)
         end = (self.absorbing_reward + teacher.offset) / (1 - self.settings.discount)
         return torch.where(batch.terminated, end, value)
 
-    def implied_reward(self, value: Tensor, following: Tensor, batch: Batch,
+    def implied_reward(self, value: Tensor, following: Tensor, batch: Transitions,
                        teacher: Teacher) -> Tensor:
         """r of values ``[…, B]`` of steps and ``[B]`` of what follows, then r_a for each end."""
         reward = value - teacher.offset - self.settings.discount * following

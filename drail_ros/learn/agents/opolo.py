@@ -21,18 +21,18 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.actors import GaussianActor
+from drail_ros.learn.agents.implied_reward import AlgorithmSettings
 from drail_ros.learn.agents.off_policy import OffPolicyAgent
-from drail_ros.learn.batch import Batch, inputs_of
-from drail_ros.learn.implicit.implicit_agent import ImplicitSettings
-from drail_ros.learn.networks import mlp
-from drail_ros.learn.normalise import RunningNormaliser
-from drail_ros.learn.teacher import Teacher
+from drail_ros.learn.nets.actors import GaussianActor
+from drail_ros.learn.nets.mlp import mlp
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.transitions import Transitions, inputs_of
 from drail_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class OpoloSettings(ImplicitSettings):
+class OpoloSettings(AlgorithmSettings):
     """Settings of OPOLO."""
 
     exponent: float = setting(1.5, 'p of the conjugate', low=1.0)
@@ -40,7 +40,7 @@ class OpoloSettings(ImplicitSettings):
 
     reward_model: ClassVar[str] = 'gail_gp'
     run: ClassVar[Mapping[str, object]] = {
-        **ImplicitSettings.run, 'reward.inputs': 'state_pair', 'reward.learning_rate': 3e-4,
+        **AlgorithmSettings.run, 'reward.inputs': 'state_pair', 'reward.learning_rate': 3e-4,
         'reward.batch_size': 256, 'reward.width': 256, 'reward.layers': 2}
 
 
@@ -65,7 +65,7 @@ class Opolo(OffPolicyAgent):
         self.optimise('q', list(self.q.parameters()), s.learning_rate)
         self.optimise('inverse', list(self.inverse.parameters()), s.learning_rate)
 
-    def learn(self, drawn: Batch, teacher: Teacher) -> dict[str, float]:
+    def learn(self, drawn: Transitions, teacher: Teacher) -> dict[str, float]:
         """Pay the rows and update on them and as many of the expert's."""
         s = self.settings
         raw, terminal = teacher.reward(drawn), teacher.terminal_value(s.discount)
@@ -78,7 +78,8 @@ class Opolo(OffPolicyAgent):
         return {'reward/mean': raw.mean().item(), 'policy/objective': objective,
                 'policy/inverse_loss': inverse, 'policy/cloning_loss': cloning}
 
-    def _update(self, expert: Batch, replay: Batch, rewards: Tensor, terminal: Tensor) -> Tensor:
+    def _update(self, expert: Transitions, replay: Transitions, rewards: Tensor,
+                terminal: Tensor) -> Tensor:
         s = self.settings
         inverse_loss = -self.inverse.log_prob(inputs_of(replay, 'state_pair'),
                                               replay.action).mean()
@@ -101,4 +102,4 @@ class Opolo(OffPolicyAgent):
         return self.q(torch.cat([obs, action], dim=1)).squeeze(1)
 
 
-PLUGIN = (Opolo, OpoloSettings)
+ALGORITHM = (Opolo, OpoloSettings)

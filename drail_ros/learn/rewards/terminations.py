@@ -19,12 +19,12 @@ from dataclasses import replace
 import torch
 from torch.nn.functional import pad
 
-from drail_ros.learn.batch import Batch, joined
+from drail_ros.learn.transitions import Transitions, joined
 
 TERMINATIONS = ('end', 'absorbing', 'ignore')
 
 
-def marked(batch: Batch) -> Batch:
+def marked(batch: Transitions) -> Transitions:
     """Append a 0 to real states; the absorbing state, zeros and a 1, takes the place of ends."""
     over = batch.terminated[:, None]
     following = torch.cat([batch.next_obs.masked_fill(over, 0.0), over.to(batch.obs.dtype)], 1)
@@ -32,14 +32,14 @@ def marked(batch: Batch) -> Batch:
                    terminated=torch.zeros_like(batch.terminated))
 
 
-def absorbing(obs_size: int, action_size: int, count: int, device: torch.device) -> Batch:
+def absorbing(obs_size: int, action_size: int, count: int, device: torch.device) -> Transitions:
     """Return steps from the absorbing state to itself; ``obs_size`` without the indicator."""
     state = torch.zeros(count, obs_size + 1, device=device)
     state[:, -1] = 1.0
-    return Batch(state, torch.zeros(count, action_size, device=device), state)
+    return Transitions(state, torch.zeros(count, action_size, device=device), state)
 
 
-def with_absorbing(batch: Batch) -> Batch:
+def with_absorbing(batch: Transitions) -> Transitions:
     """Append to a marked batch one step in the absorbing state for each step into it."""
     return joined(batch, absorbing(batch.obs.shape[1] - 1, batch.action.shape[1],
                                    int(batch.next_obs[:, -1].sum()), batch.obs.device))

@@ -10,11 +10,11 @@ from typing import Any
 
 from drail_ros import plugins
 from drail_ros.data.demonstrations import Demonstrations
-from drail_ros.learn.compute import one_thread
-from drail_ros.learn.evaluate import EVALUATION_SEED, evaluate
+from drail_ros.episodes.evaluate import EVALUATION_SEED, evaluate
 from drail_ros.learn.offline.offline_learner import OfflineLearner
-from drail_ros.learn.run_settings import OfflineSettings
-from drail_ros.learn.training_loop import Report, TrainingLoop, evaluation_metrics
+from drail_ros.learn.train.compute import one_thread
+from drail_ros.learn.train.loop import Report, TrainingLoop, evaluation_metrics
+from drail_ros.learn.train.settings import OfflineSettings
 from drail_ros.sim.batch_sim import BatchSim
 
 
