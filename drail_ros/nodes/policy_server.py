@@ -61,17 +61,19 @@ class ServerSettings(Settings):
 class PolicyServer(LifecycleNode):
     """Wires a policy to a robot's topics."""
 
-    stop: Stop
-
-    def __init__(self) -> None:
+    def __init__(self, stop: Stop) -> None:
         super().__init__('policy_server', **OVERRIDABLE)
+        self._active = False
+
+    def begin(self) -> None:
+        """Join the graph; configure and activate where that is asked for."""
         self._settings = ServerSettings(**declare(self, settings.specs(ServerSettings).values()))
         self._path = self._settings.policy_path
         self._policy: OnnxPolicy | None = None
         self._error: UserError | None = None
         self._refused: Counter[str] = Counter()
         self._latency_s: deque[float] = deque(maxlen=_LATENCIES)
-        self._commands, self._active, self._wired = 0, False, []
+        self._commands, self._wired = 0, []
         self._diagnostics = self.create_publisher(DiagnosticArray, 'diagnostics', 10)
         self.create_timer(1.0, self._diagnose)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

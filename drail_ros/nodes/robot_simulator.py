@@ -8,6 +8,7 @@ episode runs before somebody publishes commands.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,10 @@ class RobotSettings(Settings):
 
 
 class RobotSimulator:
-    """Gives a node the topics of one simulated robot; ``finish(status)`` ends the node."""
+    """Gives a node the topics of one simulated robot; calls ``finish`` after the last episode."""
 
-    def __init__(self, node: Node, settings: RobotSettings) -> None:
-        self._node, self._settings = node, settings
+    def __init__(self, node: Node, settings: RobotSettings, finish: Callable[[], None]) -> None:
+        self._node, self._settings, self._finish = node, settings, finish
         self._task: Task = plugins.load(plugins.TASKS, settings.task)
         require_robot_interface(self._task)
         noise = settings.noise or self._task.default_noise
@@ -141,7 +142,7 @@ class RobotSimulator:
                     'task': self._task.name, 'episodes': result.episodes,
                     'success_rate': result.success_rate, 'interval': [low, high],
                     'mean_length': result.mean_length})
-            self._node.stop.request()
+            self._finish()
 
     def _stamp(self) -> Time:
         """Simulated time: starts above zero, for a zero stamp means 'unknown'."""

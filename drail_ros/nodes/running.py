@@ -1,24 +1,49 @@
 """How every node of this package starts and ends, written once.
 
-Ctrl-C and SIGTERM are asked for, not suffered: rclpy's own signal handlers are off, so the node
-can still publish while it puts things in order. A second Ctrl-C ends at once.
+Ctrl-C, SIGTERM and a closed terminal are asked for, not suffered: rclpy's own signal handlers are
+off, so the node can still publish while it puts things in order. What a callback raises is logged
+and counted, for nothing that arrives on a topic may end a node; what is the user's to mend is
+told on the terminal and on ``/rosout``, without a traceback.
 """
 
 from __future__ import annotations
 
 import signal
-import sys
 import threading
-from collections.abc import Callable, Sequence
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
 import rclpy
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.timer import Timer
 
 from drail_ros.errors import INTERRUPTED, UserError
 
 _SPIN_PERIOD_S = 0.2
+_SAME_CTRL_C_S = 1.0
+"""A terminal signals the whole group, and a launcher its nodes: one Ctrl-C may arrive twice."""
+_ROSOUT_WAIT_S = 1.0
+"""How long a failing node waits for somebody to hear it on /rosout."""
+_DELIVERY_S = 0.1
+
+
+class RunnableNode(Protocol):
+    """What ``run_node`` needs of a node beside rclpy's ``Node``."""
+
+    def begin(self) -> None:
+        """Declare parameters and join the graph; may raise ``UserError``."""
+
+    def close(self) -> None:
+        """Put things in order; called on every way out, also when ``begin`` failed."""
+
+
+N = TypeVar('N', bound=RunnableNode)
 
 
 class Stop:
@@ -30,9 +55,11 @@ class Stop:
     def __init__(self, has_work: bool) -> None:
         self._has_work = has_work
         self._event = threading.Event()
+        self._asked_at = 0.0
+        self._may_interrupt = False
         self.status = 0
-        self._previous = {number: signal.signal(number, self._signalled)
-                          for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._signalled)
 
     def __call__(self) -> bool:
         """Return whether to end."""
@@ -47,52 +74,93 @@ class Stop:
         """Wait; return whether to end."""
         return self._event.wait(timeout_s)
 
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Inside, a signal raises KeyboardInterrupt at once: there is nothing to save yet."""
+        self._may_interrupt = True
+        try:
+            if self():
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._may_interrupt = False
+
     def _signalled(self, number: int, frame: object) -> None:
-        if self() and number == signal.SIGINT:
+        insisted = (number == signal.SIGINT and self()
+                    and time.monotonic() - self._asked_at > _SAME_CTRL_C_S)
+        if not self():
+            self._asked_at = time.monotonic()
+            self.request(INTERRUPTED if number == signal.SIGINT and self._has_work else 0)
+        if insisted or self._may_interrupt:
+            self._may_interrupt = False
             raise KeyboardInterrupt
-        self.request(INTERRUPTED if number == signal.SIGINT and self._has_work else 0)
 
 
-def run_node(make: Callable[[], Node], args: Sequence[str] | None = None,
-             work: Callable[[Node, Stop], None] | None = None) -> int:
+def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> Timer:
+    """Call back every ``period_s`` seconds of a clock that neither jumps nor waits for /clock."""
+    return node.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+
+def run_node(make: Callable[[Stop], N], args: Sequence[str] | None = None,
+             work: Callable[[N], None] | None = None) -> int:
     """Start a node and return its exit status.
 
     Callbacks run in this thread until the node is told to stop; with ``work`` they run in another
-    thread, and this one does the work. A node with a ``close`` method is closed on every way out.
+    thread, and this one does the work.
     """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     stop = Stop(has_work=work is not None)
-    node = None
+    node = make(stop)
     try:
-        node = make()
-        node.stop = stop
+        node.begin()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         if work is None:
-            _spin(executor, stop)
+            _spin(executor, node, stop)
         else:
-            done = threading.Event()
-            spinner = threading.Thread(target=_spin, args=(executor, done.is_set), daemon=True)
-            spinner.start()
-            try:
-                work(node, stop)
-            finally:  # not before: work that was asked to stop still needs its topics
-                done.set()
-                spinner.join(timeout=5.0)
+            _work_while_spinning(executor, node, work)
         return stop.status
     except UserError as error:
-        print(f'{node.get_name() if node else "drail_ros"}: {error}', file=sys.stderr, flush=True)
+        _tell(node, str(error))
         return 1
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return stop.status
     finally:
-        if node is not None:
-            if hasattr(node, 'close'):
-                node.close()
-            node.destroy_node()
+        node.close()
+        node.destroy_node()
         rclpy.try_shutdown()
 
 
-def _spin(executor: SingleThreadedExecutor, is_over: Callable[[], bool]) -> None:
+def _work_while_spinning(executor: SingleThreadedExecutor, node: N,
+                         work: Callable[[N], None]) -> None:
+    done = threading.Event()
+    spinner = threading.Thread(target=_spin, args=(executor, node, done.is_set), daemon=True)
+    spinner.start()
+    try:
+        work(node)
+    finally:  # not before: work that was asked to stop still needs its topics
+        done.set()
+        spinner.join(timeout=5.0)
+
+
+def _spin(executor: SingleThreadedExecutor, node: Node, is_over: Callable[[], bool]) -> None:
     while not is_over():
-        executor.spin_once(timeout_sec=_SPIN_PERIOD_S)
+        try:
+            executor.spin_once(timeout_sec=_SPIN_PERIOD_S)
+        except UserError:
+            raise
+        except Exception as error:
+            if not rclpy.ok():
+                return
+            node.get_logger().error(
+                f'a callback failed, the node goes on: {error!r}\n{traceback.format_exc()}',
+                throttle_duration_sec=5.0)
+
+
+def _tell(node: Node, problem: str) -> None:
+    """Log why the node ends, and let /rosout carry it to whoever listens."""
+    node.get_logger().fatal(problem)
+    until = time.monotonic() + _ROSOUT_WAIT_S
+    while not node.count_subscribers('/rosout') and time.monotonic() < until:
+        time.sleep(_DELIVERY_S)
+    time.sleep(_DELIVERY_S)

@@ -13,6 +13,7 @@ from drail_ros.nodes.parameters import OVERRIDABLE, declare
 from drail_ros.nodes.robot_simulator import RobotSettings, RobotSimulator
 from drail_ros.nodes.running import Stop, run_node
 from drail_ros.settings import setting
+from drail_ros.sim.remote.server import BatchServer
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,21 @@ class SimulatorSettings(RobotSettings):
 class SimulatorNode(Node):
     """Wires one of the two simulators to topics."""
 
-    stop: Stop
-
-    def __init__(self) -> None:
+    def __init__(self, stop: Stop) -> None:
         super().__init__('simulator', **OVERRIDABLE)
+        self._stop = stop
+        self._simulator: BatchServer | RobotSimulator | None = None
+
+    def begin(self) -> None:
+        """Start the simulator that was chosen."""
         chosen = SimulatorSettings(**declare(self, settings.specs(SimulatorSettings).values()))
-        if chosen.mode == 'batch':
-            self.close = serve_batches(self, chosen.threads).close
-        else:
-            self.close = RobotSimulator(self, chosen).close
+        self._simulator = (serve_batches(self, chosen.threads) if chosen.mode == 'batch'
+                           else RobotSimulator(self, chosen, self._stop.request))
+
+    def close(self) -> None:
+        """Release the simulation."""
+        if self._simulator is not None:
+            self._simulator.close()
 
 
 def main() -> int:

@@ -44,10 +44,12 @@ class NodeSettings(Settings):
 class TrainerNode(Node):
     """Wires a run to topics."""
 
-    stop: Stop
-
-    def __init__(self) -> None:
+    def __init__(self, stop: Stop) -> None:
         super().__init__('trainer', **OVERRIDABLE)
+        self.stop = stop
+
+    def begin(self) -> None:
+        """Read the settings and join the graph."""
         of_node = settings.specs(NodeSettings)
         self.run_settings = make_run_settings(
             {k: v for k, v in given(self).items() if k not in of_node}, 'node trainer')
@@ -65,6 +67,9 @@ class TrainerNode(Node):
         self.create_service(Trigger, '~/save', self._save)
         self._phase, self._latest = 'starting', {}
         self.create_timer(1.0, self._diagnose)
+
+    def close(self) -> None:
+        """Nothing to release."""
 
     def train(self) -> None:
         """Run to the end, or until told to stop."""
@@ -149,7 +154,7 @@ class TrainerNode(Node):
 
 def main() -> int:
     """Run the node; the exit status is 130 after Ctrl-C."""
-    return run_node(TrainerNode, work=lambda node, stop: node.train())
+    return run_node(TrainerNode, work=TrainerNode.train)
 
 
 if __name__ == '__main__':
