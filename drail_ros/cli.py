@@ -252,11 +252,11 @@ def _plot_sine(options: argparse.Namespace) -> int:
 
 
 def _add_up(commands: argparse._SubParsersAction) -> None:
-    from drail_ros.stack import stacks
+    from drail_ros.stack.description import STACKS
     up = commands.add_parser('up', help='start the nodes of a stack (where ros2 launch is not)')
-    up.add_argument('stack', choices=stacks())
+    up.add_argument('stack', choices=sorted(STACKS))
     up.add_argument('assignments', nargs='*', metavar='name:=value',
-                    help='parameters of the nodes, and namespace, log_level')
+                    help='arguments of the stack')
     up.set_defaults(run=lambda options: _up(options.stack, options.assignments))
     demo = commands.add_parser('demo', help='train_fetch, then evaluate what it exported')
     demo.add_argument('assignments', nargs='*', metavar='name:=value',
@@ -265,7 +265,7 @@ def _add_up(commands: argparse._SubParsersAction) -> None:
 
 
 def _up(stack: str, assignments: Sequence[str]) -> int:
-    from drail_ros.stack import up
+    from drail_ros.stack.up import up
     return up(stack, list(assignments))
 
 

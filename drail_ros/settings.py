@@ -6,9 +6,11 @@ settings have dotted names (``reward.width``). Knows nothing of any particular s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
@@ -48,13 +50,17 @@ class Spec:
         """Return ``value`` (text or scalar) as this setting's type, range checked.
 
         Raises:
-            UserError: it has another type, or lies outside the range or the choices.
+            UserError: it has another type, is not finite, or lies outside the range or the
+                choices.
 
         """
         converted = self._as_type(value)
         if self.choices and converted not in self.choices:
             raise unknown_name(f'value of setting {self.name!r}', str(converted), self.choices)
         if isinstance(converted, (int, float)) and not isinstance(converted, bool):
+            if isinstance(converted, float) and not math.isfinite(converted):
+                raise UserError(f'setting {self.name!r} is not finite', found=converted,
+                                expected=self.describe())
             if not (_or(self.low, -math.inf) <= converted <= _or(self.high, math.inf)):
                 raise UserError(f'setting {self.name!r} is out of range', found=converted,
                                 expected=self.describe())
@@ -68,13 +74,13 @@ class Spec:
                 text = str(value).lower()
                 if text in _TRUE + _FALSE:
                     return text in _TRUE
-            elif self.type is int and not isinstance(value, bool):
-                number = float(value)  # type: ignore[arg-type]  # so that 1e6 is an integer
-                if number == int(number):
-                    return int(number)
-            elif self.type is float and not isinstance(value, bool):
+            elif isinstance(value, bool):
+                pass  # is a number to Python
+            elif self.type is int:
+                return _as_integer(value)
+            elif self.type is float:
                 return float(value)  # type: ignore[arg-type]
-            elif self.type is str:
+            elif isinstance(value, (str, int, float)):
                 return str(value)
         except (TypeError, ValueError, OverflowError):
             pass
@@ -127,14 +133,60 @@ def replace(settings: S, overrides: Mapping[str, object], source: str = 'setting
     """Return a copy with the named settings replaced; values may be text.
 
     Raises:
-        UserError: a name is unknown, or a value has the wrong type or range.
+        UserError: a name is unknown, or a value has the wrong type or range; says in which
+            ``source``.
 
     """
     known = specs(settings)
     for name in overrides:
         if name not in known:
             raise unknown_name(f'setting in {source}', name, known)
-    return _replace(settings, {name: known[name].convert(v) for name, v in overrides.items()})
+    with naming(source):
+        return _replace(settings, {name: known[name].convert(v) for name, v in overrides.items()})
+
+
+@contextlib.contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Have errors begin with the source of the values that are looked at."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f'{source}: {error}') from None
+
+
+def parse_assignments(text: str) -> dict[str, str]:
+    """Read ``'learner.width=128 reward.epochs=8'``; quoting is that of a shell.
+
+    Raises:
+        UserError: a quotation is left open, a word assigns nothing, or a name comes twice.
+
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UserError('assignments cannot be read', found=f'{text} ({error})',
+                        expected='NAME=VALUE NAME=VALUE …', do='close what is quoted') from None
+    return assigned(words)
+
+
+def assigned(words: Iterable[str]) -> dict[str, str]:
+    """Return the values of ``NAME=VALUE`` words by name.
+
+    Raises:
+        UserError: a word assigns nothing, or a name comes twice.
+
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        name, separator, value = word.partition('=')
+        if not (name.strip() and separator):
+            raise UserError('an assignment has the wrong form', found=repr(word),
+                            expected='NAME=VALUE', do='leave no space around the =')
+        if name in found:
+            raise UserError(f'{name!r} is assigned twice', found=f'{found[name]!r}, {value!r}',
+                            expected='one value')
+        found[name] = value
+    return found
 
 
 def _replace(settings: S, flat: Mapping[str, Scalar]) -> S:
@@ -143,6 +195,17 @@ def _replace(settings: S, flat: Mapping[str, Scalar]) -> S:
         inner = {n.split('.', 1)[1]: v for n, v in flat.items() if n.startswith(group + '.')}
         here[group] = _replace(getattr(settings, group), inner)
     return dataclasses.replace(settings, **here)
+
+
+def _as_integer(value: object) -> int:
+    """Return an integer that may be written as 1e6; ValueError where it is none."""
+    with contextlib.suppress(ValueError):
+        if isinstance(value, (int, str)):
+            return int(value)
+    number = float(value)  # type: ignore[arg-type]
+    if number != int(number):
+        raise ValueError
+    return int(number)
 
 
 def _or(bound: float | None, default: float) -> float:

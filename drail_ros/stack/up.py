@@ -1,0 +1,158 @@
+"""``drail up``: start the nodes of a stack where ``ros2 launch`` is not installed.
+
+The same nodes, arguments and parameter files as the launch files have; rcl reads the files.
+Output comes with the node's name before each line. The stack ends when its main node does, a
+simulator that died is started again, and any other death ends all and is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import yaml
+
+from drail_ros.errors import INTERRUPTED, UserError, unknown_name
+from drail_ros.stack.description import (
+    GRACE_S,
+    RESPAWN_DELAY_S,
+    RESPAWNS,
+    STACKS,
+    Node,
+    Stack,
+)
+
+_ENDING = ((signal.SIGINT, GRACE_S), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+"""Signals to a node and seconds to obey."""
+_POLL_S = 0.1
+
+
+def up(name: str, assignments: Sequence[str]) -> int:
+    """Run a stack and return its exit status; ``assignments`` are ``name:=value``.
+
+    Raises:
+        UserError: the stack, an argument's form, its name or its value is wrong.
+
+    """
+    if name not in STACKS:
+        raise unknown_name('stack', name, STACKS)
+    stack = STACKS[name]
+    given = {argument.name: argument.default for argument in stack.arguments}
+    given |= dict(_split(assignment) for assignment in assignments)
+    with _ended_like_ctrl_c():
+        return _watch([_Process(node, _command(stack, node, given)) for node in
+                       stack.start(given)])
+
+
+def _split(assignment: str) -> tuple[str, str]:
+    name, separator, value = assignment.partition(':=')
+    if not separator:
+        raise UserError('an argument has the wrong form', found=assignment,
+                        expected='name:=value', do='for example seed:=1')
+    return name, value
+
+
+def _command(stack: Stack, node: Node, given: dict[str, str]) -> list[str]:
+    command = [sys.executable, '-u', '-m', f'drail_ros.nodes.{node.executable}', '--ros-args',
+               '-r', f'__node:={node.name}', '--log-level', given['log_level'] or 'info']
+    for file in stack.params_files(given):
+        command += ['--params-file', str(file)]
+    if given['namespace']:
+        command += ['-r', f'__ns:=/{given["namespace"].strip("/")}']
+    for name, to in stack.remappings(given):
+        command += ['-r', f'{name}:={to}']
+    for name, value in node.parameters.items():
+        command += ['-p', f'{name}:={_as_yaml(value)}']
+    return command
+
+
+def _as_yaml(value: str | bool) -> str:
+    """A value as rcl, which reads YAML, takes it for the same text or truth."""
+    return yaml.safe_dump(value, default_style='"' if isinstance(value, str) else None,
+                          width=sys.maxsize).removesuffix('\n...\n').strip()
+
+
+class _Process:
+    """One node as a child process in a process group of its own: Ctrl-C reaches only us."""
+
+    def __init__(self, node: Node, command: list[str]) -> None:
+        self.node, self._command = node, command
+        self.deaths = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or start it again."""
+        environment = {name: value for name, value in os.environ.items()
+                       if name != '_ROS_WHEELS_BOOTSTRAP_COMPLETE'}
+        environment.setdefault('AMENT_PREFIX_PATH', sys.prefix)
+        self.process = subprocess.Popen(self._command, env=environment, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, start_new_session=True)
+        self._printer = threading.Thread(target=self._print, daemon=True)
+        self._printer.start()
+
+    def end(self) -> None:
+        """Ask, then insist."""
+        for number, grace_s in _ENDING:
+            if self.process.poll() is None:
+                self.process.send_signal(number)
+                try:
+                    self.process.wait(grace_s)
+                except subprocess.TimeoutExpired:
+                    continue
+            break
+        self._printer.join(timeout=2.0)
+
+    def _print(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            print(f'[{self.node.name}] {line.decode(errors="replace").rstrip()}', flush=True)
+
+
+def _watch(processes: list[_Process]) -> int:
+    """Wait for the main node, the last one, and end the others; return the exit status."""
+    main = processes[-1]
+    try:
+        while main.process.poll() is None:
+            time.sleep(_POLL_S)
+            for process in processes[:-1]:
+                if process.process.poll() is not None and not _revived(process):
+                    return process.process.returncode or 1
+        return main.process.returncode
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        # The main node first: a trainer still needs its simulators to finish.
+        for process in reversed(processes):
+            process.end()
+
+
+def _revived(process: _Process) -> bool:
+    """Tell of a death; start the node again where that is wanted and was not done too often."""
+    process.deaths += 1
+    again = process.node.respawn and process.deaths <= RESPAWNS
+    print(f'drail: node {process.node.name} ended with exit status {process.process.returncode}'
+          + ('; starting it again' if again else ''), file=sys.stderr, flush=True)
+    if again:
+        time.sleep(RESPAWN_DELAY_S)
+        process.start()
+    return again
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Have ``kill`` and a closed terminal end the nodes as well."""
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+    before = {number: signal.signal(number, interrupt)
+              for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
