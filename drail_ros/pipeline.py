@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,7 +25,7 @@ from drail_ros.deploy.export import export_onnx
 from drail_ros.deploy.onnx_policy import OnnxPolicy
 from drail_ros.episodes.evaluate import EVALUATION_SEED, Evaluation, evaluate
 from drail_ros.errors import UserError
-from drail_ros.learn.nets.policy import Policy, load_policy
+from drail_ros.learn.nets.policy import Policy, SavedPolicy, load_policy
 from drail_ros.learn.train.folder import BEST_POLICY, POLICY
 from drail_ros.learn.train.loop import Report, TrainingLoop
 from drail_ros.learn.train.offline import OfflineTrainer
@@ -41,8 +43,20 @@ from drail_ros.tasks.task import Task
 
 EXPORTED_POLICY = 'policy.onnx'
 EXPERTS = Path(__file__).parent / 'tasks' / 'experts'
-OnPolicy = Callable[[Path, int], None]
-"""Called with the exported file and the step of the log at which its policy was learned."""
+
+
+@dataclass(frozen=True)
+class ExportedPolicy:
+    """A policy that was written for whoever serves it."""
+
+    path: Path
+    step: int
+    """Step of the log at which it was learned."""
+    sha256: str
+    """Of the file, hexadecimal."""
+
+
+OnPolicy = Callable[[ExportedPolicy], None]
 
 
 def expert_demonstrations_path(task: Task) -> Path:
@@ -110,36 +124,37 @@ def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim
           should_stop: Callable[[], bool] = lambda: False,
           on_policy: OnPolicy | None = None,
           save_asked: threading.Event | None = None) -> Path:
-    """Train to the end or until stopped; return the exported best policy.
+    """Train to the end or until stopped; return the file of the exported best policy.
 
-    ``save_asked`` has a checkpoint written after the iteration in which it is set.
+    ``report(step, metrics)`` follows each iteration, ``on_policy`` each export: of every best
+    policy so far; of the last one where none was evaluated; of the best one of a continued run
+    that found no better. ``save_asked`` has a checkpoint written after the iteration in which it
+    is set.
 
     Raises:
         UserError: the folder holds another run, the disk is full, training diverged, …
 
     """
-    def export(policy_file: Path) -> Path:
-        path = Path(run.output_dir) / EXPORTED_POLICY
-        policy, info = load_policy(policy_file)
-        export_onnx(policy, task_of(run), path, info)
-        if on_policy:
-            on_policy(path, info['step'])
-        return path
+    folder, exported = Path(run.output_dir), None
 
-    def report_and_export(step: int, metrics: dict[str, float]) -> None:
-        report(step, metrics)
-        if metrics.get('evaluation/is_best'):
-            export(Path(run.output_dir) / BEST_POLICY)
+    def export(policy: SavedPolicy, info: Mapping[str, Any]) -> None:
+        nonlocal exported
+        written = export_onnx(policy, task_of(run), folder / EXPORTED_POLICY, info)
+        exported = ExportedPolicy(folder / EXPORTED_POLICY, info['step'], written.sha256)
+        if on_policy:
+            on_policy(exported)
 
     trainer: TrainingLoop
     if isinstance(run, OfflineSettings):
         assert demonstrations is not None
-        trainer = OfflineTrainer(sim, demonstrations, run, report_and_export)
+        trainer = OfflineTrainer(sim, demonstrations, run, report, export)
     else:
         assert isinstance(run, OnlineSettings)
-        trainer = Trainer(sim, demonstrations, run, report_and_export)
+        trainer = Trainer(sim, demonstrations, run, report, export)
     trainer.run(should_stop, save_asked)
-    return export(saved_policy(Path(run.output_dir)))
+    if exported is None:
+        export(*load_policy(saved_policy(folder)))
+    return folder / EXPORTED_POLICY
 
 
 def evaluate_policy(file: Path, *, episodes: int, noise: float, seed: int, num_envs: int = 32,
@@ -187,14 +202,17 @@ def _evaluate(task: Task, act: Callable, episodes: int, noise: float, seed: int,
 
 
 def export_policy(file: Path, output: Path) -> float:
-    """Export a run folder's best policy, or a saved one; return the difference from torch.
+    """Export a run folder's best policy, or a saved one, to ``output``.
+
+    Returns the largest difference from torch, in command units.
 
     Raises:
         UserError: the file is missing or no policy, or the export differs from it.
 
     """
     policy, info = load_policy(saved_policy(file))
-    return export_onnx(policy, plugins.load(plugins.TASKS, str(info['task'])), output, info)
+    return export_onnx(policy, plugins.load(plugins.TASKS, str(info['task'])), output,
+                       info).largest_difference
 
 
 def saved_policy(file: Path) -> Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,11 +13,12 @@ from drail_ros import pipeline
 from drail_ros.deploy.onnx_policy import OnnxPolicy
 from drail_ros.learn.nets.actors import GaussianActor
 from drail_ros.learn.nets.normalise import RunningNormaliser
-from drail_ros.learn.nets.policy import Policy
+from drail_ros.learn.nets.policy import Policy, load_policy
 from drail_ros.learn.train.settings import make_run_settings, task_of
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.fetch_push import TASK as PUSH
+from drail_ros.tasks.point_reach import TASK as REACH
 from drail_ros.tasks.task import Task
 
 
@@ -47,16 +50,53 @@ def test_a_policy_is_evaluated_with_the_noise_of_its_training(
     assert noises == [used]
 
 
-def test_the_best_policy_is_published_with_the_step_at_which_it_was_learned(
-        tmp_path: Path) -> None:
+def train(folder: Path, should_stop: Callable[[list[int]], bool],
+          **changes: object) -> list[pipeline.ExportedPolicy]:
+    """Train until told to stop by the steps logged; return what was published, and was there."""
     run = make_run_settings({
         'task': 'point_reach', 'algorithm': 'true_reward', 'agent': 'ppo', 'num_envs': 4,
         'rollout_steps': 16, 'evaluate_every': 128, 'evaluation_episodes': 4,
-        'output_dir': str(tmp_path)})
+        'output_dir': str(folder), **changes})
     steps: list[int] = []
-    published: list[int] = []
-    pipeline.train(run, None, make_sim(task_of(run), run.num_envs, run.noise),
-                  lambda step, metrics: steps.append(step), lambda: steps[-1:] == [192],
-                  lambda file, step: published.append(step))
-    assert published == [128, 128]
+    published: list[pipeline.ExportedPolicy] = []
+
+    def publish(policy: pipeline.ExportedPolicy) -> None:
+        exported = OnnxPolicy(policy.path)
+        assert (exported.metadata['step'], exported.sha256) == (policy.step, policy.sha256)
+        published.append(policy)
+
+    sim = make_sim(task_of(run), run.num_envs, run.noise)
+    file = pipeline.train(run, None, sim, lambda step, metrics: steps.append(step),
+                          lambda: should_stop(steps), publish)
+    assert file == folder / 'policy.onnx'
+    return published
+
+
+def test_the_best_policy_is_published_with_the_step_at_which_it_was_learned(
+        tmp_path: Path) -> None:
+    published = train(tmp_path, lambda steps: steps[-1:] == [192])
+    assert [policy.step for policy in published] == [128]
     assert OnnxPolicy(tmp_path / 'policy.onnx').metadata['step'] == 128
+
+
+def test_the_last_policy_is_published_where_none_was_evaluated(tmp_path: Path) -> None:
+    assert [policy.step for policy in train(tmp_path, lambda steps: steps[-1:] == [64])] == [64]
+
+
+def test_a_continued_run_publishes_its_best_again_where_it_found_no_better(
+        tmp_path: Path) -> None:
+    first = train(tmp_path, lambda steps: steps[-1:] == [192])
+    (tmp_path / 'policy.onnx').unlink()
+    again = train(tmp_path, lambda steps: True, resume=True)
+    assert [policy.step for policy in again] == [policy.step for policy in first] == [128]
+
+
+def test_the_exported_policy_is_the_one_saved_as_the_best(tmp_path: Path) -> None:
+    """It is exported from the training loop, which goes on to change it."""
+    train(tmp_path, lambda steps: steps[-1:] == [192])
+    saved, info = load_policy(tmp_path / 'policy_best.safetensors')
+    exported = OnnxPolicy(tmp_path / 'policy.onnx')
+    obs = np.random.default_rng(0).normal(size=(64, REACH.observation_size)).astype(np.float32)
+    action = exported.controller(64, REACH)(obs)
+    assert np.abs(action - saved.controller(64)(obs)).max() < 1e-5
+    assert {name: exported.metadata[name] for name in info} == info

@@ -16,6 +16,7 @@ import numpy as np
 
 from drail_ros.data.demonstrations import Episode, Layout
 from drail_ros.data.storage import DatasetWriter
+from drail_ros.episodes.tally import EpisodeTally
 from drail_ros.errors import UserError
 from drail_ros.sim.batch_sim import BatchSim
 from drail_ros.tasks.task import Array, Task
@@ -178,7 +179,7 @@ class _Lane:
         self._obs = sim.reset(int(sequence.generate_state(1)[0]))
         self._rng = np.random.default_rng(sequence)
         self._rows: list[list[tuple[Array, ...]]] = [[] for _ in range(ENVIRONMENTS)]
-        self._running = np.zeros(ENVIRONMENTS)
+        self._tally = EpisodeTally(ENVIRONMENTS)
         self._returns: list[float] = []
 
     def level(self) -> Level:
@@ -190,36 +191,35 @@ class _Lane:
         """Take one control step and yield the numbered episodes that it completed."""
         action = self._expert(self._obs, self._rng)
         step = self._sim.step(action)
-        ended = step.terminated | step.truncated
-        self._running += step.reward
+        finished = {episode.environment: episode for episode in self._tally.add(step)}
         for i, row in enumerate(zip(self._obs, action, step.final_obs, step.terminated,
                                     step.truncated, step.success)):
             number = self._number[i]
             if number is None:
                 continue
             self._rows[i].append(row)
-            if ended[i]:
-                episode = self._finish(self._rows[i])
+            if i in finished:
+                episode = self._to_learn_from(self._rows[i], finished[i].success)
                 self._rows[i] = []
                 if episode is None:
                     self.failed += 1
                     self._check_hope()
                 else:
                     self.kept += 1
-                    self._returns.append(float(self._running[i]))
+                    self._returns.append(finished[i].total_reward)
                     self._number[i] = next(self._numbers[i], None)
                     yield number, episode
         self._obs = step.obs
-        self._running[ended] = 0.0
 
-    def _finish(self, rows: Sequence[tuple[Array, ...]]) -> Episode | None:
-        """Return the episode, or None where it is not one to learn from."""
+    def _to_learn_from(self, rows: Sequence[tuple[Array, ...]],
+                       succeeded: bool) -> Episode | None:
+        """Return the episode of these steps, or None where it is not one to learn from."""
         obs, action, next_obs, terminated, truncated, success = (
             np.stack(column) for column in zip(*rows))
         keep = np.arange(len(rows))
         if self._task.demonstrated:
             keep = np.flatnonzero(self._task.demonstrated(obs))
-        if not keep.size or (self._task.has_success and not success[-1]):
+        if not keep.size or (self._task.has_success and not succeeded):
             return None
         return Episode(self._layout, obs[keep], action[keep], next_obs[keep], terminated[keep],
                        truncated[keep], success[keep], keep.astype(np.int64), self._noise,

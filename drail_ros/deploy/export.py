@@ -8,10 +8,13 @@ takes its latest observations and the noise to plan from, and gives a chunk of c
 from __future__ import annotations
 
 import contextlib
+import copy
+import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ from drail_ros.deploy.metadata import FORMAT, VERSION, layout_of
 from drail_ros.errors import UserError
 from drail_ros.files import write_whole
 from drail_ros.learn.nets.policy import SavedPolicy
-from drail_ros.tasks.task import Array, Task
+from drail_ros.tasks.task import Array, CommandScale, Task
 
 LARGEST_DIFFERENCE = 1e-4
 """Of a command from torch's, as a share of the command's range."""
@@ -35,8 +38,18 @@ _OPSET = 18
 _CHECKED = 2048
 
 
-def export_onnx(policy: SavedPolicy, task: Task, path: Path, info: dict[str, Any]) -> float:
-    """Write the policy and return the largest |torch - onnxruntime| measured, in command units.
+@dataclass(frozen=True)
+class Export:
+    """What was written."""
+
+    sha256: str
+    """Of the file's bytes, hexadecimal."""
+    largest_difference: float
+    """Largest |torch - onnxruntime| measured, in command units."""
+
+
+def export_onnx(policy: SavedPolicy, task: Task, path: Path, info: Mapping[str, Any]) -> Export:
+    """Write the policy to ``path``; it may go on learning afterwards, on whatever device.
 
     ``info`` (algorithm, seed, step, demonstrations' hash, …) goes into the metadata.
 
@@ -51,23 +64,25 @@ def export_onnx(policy: SavedPolicy, task: Task, path: Path, info: dict[str, Any
         raise UserError(f'the policy does not fit task {task.name!r}',
                         found=f'{sizes[0]} observations, {sizes[1]} actions',
                         expected=f'{task.observation_size} and {task.action_size}')
-    commands = _Commands(policy, task).cpu().eval()
+    commands = _Commands(copy.deepcopy(policy), task).cpu().eval()
     model = _trace(commands)
     difference = _measure(model.SerializeToString(), commands)
-    low, high = task.command_limits()
-    if not difference <= LARGEST_DIFFERENCE * float((high - low).max()):
+    allowed = LARGEST_DIFFERENCE * float(task.command_scale().span.max())
+    if not difference <= allowed:
         raise UserError('the exported policy computes something else than torch',
                         found=f'commands differ by up to {difference:g}',
-                        expected=f'at most {LARGEST_DIFFERENCE * float((high - low).max()):g}',
+                        expected=f'at most {allowed:g}',
                         do='check that the policy is finite; keep the run folder and report it')
     plan = policy.plan_shape
     metadata = {**info, **layout_of(task), 'format': FORMAT, 'version': VERSION,
+                'actor': policy.actor.kind, 'shape': shape,
                 'plan': vars(plan) if plan else None, 'largest_difference': difference,
                 'versions': {'drail_ros': __version__, 'torch': torch.__version__,
                              'onnx': onnx.__version__, 'onnxruntime': onnxruntime.__version__}}
     helper.set_model_props(model, {name: json.dumps(value) for name, value in metadata.items()})
-    write_whole(path, model.SerializeToString())
-    return difference
+    content = model.SerializeToString()
+    write_whole(path, content)
+    return Export(hashlib.sha256(content).hexdigest(), difference)
 
 
 class _Commands(nn.Module):
@@ -79,14 +94,14 @@ class _Commands(nn.Module):
     def __init__(self, policy: SavedPolicy, task: Task) -> None:
         super().__init__()
         self.policy = policy
-        low, high = task.command_limits()
-        self.register_buffer('low', torch.tensor(low, dtype=torch.float32))
-        self.register_buffer('span', torch.tensor(high - low, dtype=torch.float32))
+        scale = task.command_scale()
+        self.register_buffer('low', torch.tensor(scale.low, dtype=torch.float32))
+        self.register_buffer('span', torch.tensor(scale.span, dtype=torch.float32))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Observation, and noise where the policy plans → command."""
-        action = self.policy(*inputs)
-        return self.low + (action.clamp(-1.0, 1.0) + 1.0) * 0.5 * self.span
+        command: Tensor = CommandScale(self.low, self.span).command(self.policy(*inputs))
+        return command
 
     def inputs(self, count: int) -> dict[str, Array]:
         """Return typical, wide and extreme observations, and noise, for ``count`` rows."""

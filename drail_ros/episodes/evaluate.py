@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from drail_ros.episodes.tally import EpisodeTally, FinishedEpisode
 from drail_ros.sim.batch_sim import BatchSim
 from drail_ros.tasks.task import Array
 
@@ -27,6 +28,14 @@ class Evaluation:
     """Whether the task knows success; where not, its return says how good a policy is."""
     returns: tuple[float, ...]
     """Sum of the task's own rewards in each episode."""
+
+    @classmethod
+    def of(cls, finished: Sequence[FinishedEpisode], has_success: bool) -> Evaluation:
+        """Sum up the episodes that a tally gave, at least one."""
+        steps = sum(episode.length for episode in finished)
+        return cls(len(finished), sum(episode.success for episode in finished),
+                   steps / len(finished), has_success,
+                   tuple(episode.total_reward for episode in finished))
 
     @property
     def success_rate(self) -> float:
@@ -63,7 +72,7 @@ class Evaluation:
 
 
 def wilson_interval(successes: int, episodes: int) -> tuple[float, float]:
-    """95 % score interval of a binomial proportion."""
+    """95 % score interval (low, high) of the share ``successes`` of at least one ``episodes``."""
     rate, z2 = successes / episodes, _Z95 ** 2
     centre = rate + z2 / (2 * episodes)
     spread = _Z95 * math.sqrt(rate * (1 - rate) / episodes + z2 / (4 * episodes ** 2))
@@ -79,25 +88,22 @@ def evaluate(sim: BatchSim, act: Callable[[Array], Array], episodes: int,
 
     Every environment contributes its first episodes, equally many, so that short episodes do not
     count more often than long ones. The state of ``sim`` is lost.
+
+    Raises:
+        UserError: the simulator refuses an action, or cannot go on.
+
     """
-    quota = -(-episodes // sim.num_envs)
-    finished = np.zeros(sim.num_envs, int)
-    successes, steps = 0, 0
-    running, returns = np.zeros(sim.num_envs), []
+    missing = np.full(sim.num_envs, -(-episodes // sim.num_envs))
+    tally, counted = EpisodeTally(sim.num_envs), []
     begin = getattr(act, 'begin', lambda environments: None)
     begin(np.ones(sim.num_envs, bool))
     obs = sim.reset(seed)
-    while finished.min() < quota:
-        counted = finished < quota
+    while missing.any():
         step = sim.step(act(obs))
-        successes += int((step.success & counted).sum())
-        steps += int(counted.sum())
-        running += step.reward
-        ended = step.terminated | step.truncated
-        returns += running[ended & counted].tolist()
-        running[ended] = 0.0
-        begin(ended)
-        finished += ended
+        for episode in tally.add(step):
+            if missing[episode.environment]:
+                missing[episode.environment] -= 1
+                counted.append(episode)
+        begin(step.terminated | step.truncated)
         obs = step.obs
-    total = quota * sim.num_envs
-    return Evaluation(total, successes, steps / total, sim.task.has_success, tuple(returns))
+    return Evaluation.of(counted, sim.task.has_success)

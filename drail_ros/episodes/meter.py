@@ -6,6 +6,7 @@ from collections import deque
 
 import numpy as np
 
+from drail_ros.episodes.tally import EpisodeTally
 from drail_ros.sim.batch_sim import State, Step
 
 _LATEST = 100
@@ -16,15 +17,13 @@ class EpisodeMeter:
 
     def __init__(self, num_envs: int, has_success: bool) -> None:
         self._has_success = has_success
-        self._running = np.zeros(num_envs)
+        self._tally = EpisodeTally(num_envs)
         self._latest: deque[tuple[float, float]] = deque(maxlen=_LATEST)
 
     def add(self, step: Step) -> None:
-        """Take in one step of all environments."""
-        self._running += step.reward
-        ended = np.flatnonzero(step.terminated | step.truncated)
-        self._latest += [(float(self._running[i]), float(step.success[i])) for i in ended]
-        self._running[ended] = 0.0
+        """Take in one step of all N environments."""
+        self._latest += [(episode.total_reward, float(episode.success))
+                         for episode in self._tally.add(step)]
 
     def metrics(self) -> dict[str, float]:
         """Return the mean to log; nothing before an episode ended."""
@@ -34,11 +33,12 @@ class EpisodeMeter:
         return {'train/success_rate': success} if self._has_success else {'train/return': returns}
 
     def get_state(self) -> State:
-        """Return a copy of the state."""
-        return {'running': self._running.copy(),
+        """Return a copy of the state: the tally's, and return and success of the latest."""
+        return {**self._tally.get_state(),
                 'latest': np.array(self._latest, np.float64).reshape(-1, 2)}
 
     def set_state(self, state: State) -> None:
-        """Continue from a state."""
-        self._running[:] = state['running']
+        """Continue from a state of as many environments."""
+        self._tally.set_state(state)
+        self._latest.clear()
         self._latest.extend(map(tuple, state['latest'].tolist()))

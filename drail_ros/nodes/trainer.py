@@ -6,12 +6,10 @@ Publishes ``batch/actions``, ``metrics``, ``diagnostics`` and the latched ``poli
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
@@ -117,10 +115,9 @@ class TrainerNode(Node):
         self._latest = {'step': step, **metrics}
         self._metrics.publish(self._array(DiagnosticStatus.OK, f'step {step}', self._latest))
 
-    def _publish_policy(self, path: Path, step: int) -> None:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    def _publish_policy(self, policy: pipeline.ExportedPolicy) -> None:
         self._policy.publish(String(data=json.dumps(
-            {'file': str(path.resolve()), 'step': step, 'sha256': digest})))
+            {'file': str(policy.path.resolve()), 'step': policy.step, 'sha256': policy.sha256})))
 
     def _diagnose(self) -> None:
         self._diagnostics.publish(self._array(

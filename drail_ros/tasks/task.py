@@ -88,6 +88,24 @@ class ArrayDynamics(Protocol):
 
 
 @dataclass(frozen=True)
+class CommandScale:
+    """The line between normalised actions and commands; of arrays and of tensors alike."""
+
+    low: Any
+    """``[A]``: command of the action -1."""
+    span: Any
+    """``[A]``: how far above ``low`` the command of the action 1 lies."""
+
+    def command(self, action: Any) -> Any:
+        """Normalised actions ``[..., A]``, clipped to [-1, 1] → commands ``[..., A]``."""
+        return self.low + (action.clip(-1.0, 1.0) + 1.0) * 0.5 * self.span
+
+    def action(self, command: Any) -> Any:
+        """Inverse of ``command`` between the limits."""
+        return 2.0 * (command - self.low) / self.span - 1.0
+
+
+@dataclass(frozen=True)
 class Task:
     """Everything that is known of a task."""
 
@@ -159,15 +177,15 @@ class Task:
         high = np.concatenate([np.full(f.size, f.high) for f in self.command_fields])
         return low, high
 
-    def command_from_action(self, action: Array) -> Array:
-        """Normalised action in [-1, 1] → command in the command fields' units."""
+    def command_scale(self) -> CommandScale:
+        """Line between normalised actions and commands, float64."""
         low, high = self.command_limits()
-        return low + (np.clip(action, -1.0, 1.0) + 1.0) * 0.5 * (high - low)
+        return CommandScale(low, high - low)
 
     def action_from_command(self, command: Array) -> Array:
-        """Inverse of ``command_from_action``."""
-        low, high = self.command_limits()
-        return (2.0 * (command - low) / (high - low) - 1.0).astype(np.float32)
+        """Commands ``[..., A]`` in the command fields' units → normalised actions, float32."""
+        action: Array = self.command_scale().action(command).astype(np.float32)
+        return action
 
     def check_noise(self, noise: float) -> None:
         """Raise UserError where ``noise`` lies outside the task's noise levels."""

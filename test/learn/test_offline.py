@@ -342,7 +342,8 @@ def test_evaluates_when_due_and_at_the_end(
     rows = read_metrics(tmp_path)
     assert [row['step'] for row in rows] == [1, 2, 3, 4, 5]
     assert [row['step'] for row in rows if 'evaluation/success_rate' in row] == evaluated
-    best = [row['step'] for row in rows if row.get('evaluation/is_best')]
+    best = [row['step'] for row in rows if 'evaluation/best' in row
+            and row['evaluation/success_rate'] == row['evaluation/best']]
     _, info = read_tensors(tmp_path / 'policy_best.safetensors', 'policy')
     assert info['step'] == best[-1] and info['algorithm'] == 'bc'
 

@@ -23,11 +23,14 @@ from drail_ros.sim.batch_sim import BatchSim
 
 Report = Callable[[int, dict[str, float]], None]
 """Called with a step of the log and its metrics."""
+OnBest = Callable[[SavedPolicy, dict[str, Any]], None]
+"""Called with a policy better than all before it, and what is saved of it: task, step, …"""
 
 
 class TrainingLoop(ABC):
     """One run; ``step`` is what its log counts. ``report(step, metrics)`` follows each iteration.
 
+    ``on_best(policy, info)`` gets the policy itself, which goes on learning afterwards.
     A subclass makes what learns, then calls ``begin``.
     """
 
@@ -36,8 +39,9 @@ class TrainingLoop(ABC):
     """As it is now."""
 
     def __init__(self, sim: BatchSim, demonstrations: Demonstrations | None,
-                 run: OnlineSettings | OfflineSettings, report: Report) -> None:
-        self.sim, self.run_settings, self._report = sim, run, report
+                 run: OnlineSettings | OfflineSettings, report: Report,
+                 on_best: OnBest | None = None) -> None:
+        self.sim, self.run_settings, self._report, self._on_best = sim, run, report, on_best
         self.device = pick_device(run.device)
         use_fast_matmul(run.fast_matmul)
         self.generator = torch.Generator(self.device).manual_seed(run.seed)
@@ -110,12 +114,17 @@ class TrainingLoop(ABC):
         """Continue from ``state``."""
 
     def keep_best(self, result: Evaluation, *, later_wins: bool = False) -> dict[str, float]:
-        """Save the policy if it is the best so far, or ``later_wins`` and it is as good."""
+        """Save the policy if it is the best so far, or ``later_wins`` and it is as good.
+
+        Returns what there is to log.
+        """
         is_best = result.score > self.best or (later_wins and result.score == self.best)
         if is_best:
             self.best = result.score
             self._save_policy(BEST_POLICY)
-        return {'evaluation/is_best': float(is_best), 'evaluation/best': self.best}
+            if self._on_best is not None:
+                self._on_best(self.policy, self._policy_info())
+        return {'evaluation/best': self.best}
 
     def check_finite(self, metrics: Mapping[str, float]) -> None:
         """Stop a run that diverged; what made it is saved to be looked at.
@@ -133,10 +142,12 @@ class TrainingLoop(ABC):
                             do=f'lower the learning rates; state saved in {path}')
 
     def _save_policy(self, name: str) -> None:
+        self.policy.save(self.folder.path / name, self._policy_info())
+
+    def _policy_info(self) -> dict[str, Any]:
         run = self.run_settings
-        self.policy.save(self.folder.path / name, {
-            'task': run.task, 'algorithm': run.algorithm, 'noise': run.noise, 'seed': run.seed,
-            'step': self.step, 'demonstrations': self._demonstrations_hash})
+        return {'task': run.task, 'algorithm': run.algorithm, 'noise': run.noise,
+                'seed': run.seed, 'step': self.step, 'demonstrations': self._demonstrations_hash}
 
     def _whole_state(self) -> dict[str, Any]:
         return {'step': self.step, 'best': self.best, 'generator': self.generator.get_state(),

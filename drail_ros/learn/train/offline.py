@@ -13,7 +13,7 @@ from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.episodes.evaluate import EVALUATION_SEED, evaluate
 from drail_ros.learn.offline.offline_learner import OfflineLearner
 from drail_ros.learn.train.compute import one_thread
-from drail_ros.learn.train.loop import Report, TrainingLoop, evaluation_metrics
+from drail_ros.learn.train.loop import OnBest, Report, TrainingLoop, evaluation_metrics
 from drail_ros.learn.train.settings import OfflineSettings
 from drail_ros.sim.batch_sim import BatchSim
 
@@ -24,8 +24,8 @@ class OfflineTrainer(TrainingLoop):
     run_settings: OfflineSettings
 
     def __init__(self, sim: BatchSim, demonstrations: Demonstrations, run: OfflineSettings,
-                 report: Report) -> None:
-        super().__init__(sim, demonstrations, run, report)
+                 report: Report, on_best: OnBest | None = None) -> None:
+        super().__init__(sim, demonstrations, run, report, on_best)
         make_learner, _ = plugins.load(plugins.OFFLINE, run.algorithm)
         self.learner: OfflineLearner = make_learner(demonstrations, run.learner, self.generator)
         self.policy = self.learner.policy

@@ -22,7 +22,7 @@ from drail_ros.learn.nets.policy import Policy
 from drail_ros.learn.rewards.reward_model import RewardModel
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.train.compute import one_thread
-from drail_ros.learn.train.loop import Report, TrainingLoop, evaluation_metrics
+from drail_ros.learn.train.loop import OnBest, Report, TrainingLoop, evaluation_metrics
 from drail_ros.learn.train.settings import OnlineSettings, plugins_of
 from drail_ros.learn.transitions import Transitions
 from drail_ros.sim.batch_sim import BatchSim
@@ -35,8 +35,8 @@ class Trainer(TrainingLoop):
     policy: Policy
 
     def __init__(self, sim: BatchSim, demonstrations: Demonstrations | None, run: OnlineSettings,
-                 report: Report) -> None:
-        super().__init__(sim, demonstrations, run, report)
+                 report: Report, on_best: OnBest | None = None) -> None:
+        super().__init__(sim, demonstrations, run, report, on_best)
         task = sim.task
         make_agent, make_reward = plugins_of(run)
         self.normaliser = RunningNormaliser(task.observation_size).to(self.device)

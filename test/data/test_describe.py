@@ -1,0 +1,25 @@
+"""What is said of demonstrations."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from random_episodes import PUSH
+
+from drail_ros.data.collect import collect
+from drail_ros.data.describe import describe
+from drail_ros.data.storage import load
+from drail_ros.sim.make import make_sim
+
+
+def test_description_names_every_number_with_its_unit(tmp_path: Path) -> None:
+    collect(PUSH, PUSH.expert, tmp_path, 4, lambda noise, num_envs: make_sim(
+        PUSH, num_envs, noise), noise_low=1.0, noise_high=1.25)
+    demos = load(tmp_path)
+    text = describe(demos)
+    assert demos.content_hash() in text
+    assert '4, 4 ended in success' in text and '1x (2 episodes), 1.25x (2 episodes)' in text
+    assert re.search(r'^gripper_position\.x +m +1\.3\d\d ', text, re.MULTILINE)
+    assert re.search(r'^finger_positions\.1 +m ', text, re.MULTILINE)
+    assert re.search(r'^gripper_velocity\.z .* -1\.25 to 1\.25 m/s$', text, re.MULTILINE)
