@@ -76,7 +76,7 @@ def train(variant: str, seed: int, options: argparse.Namespace) -> Path:
         sim = make_sim(task_of(run), run.num_envs, run.noise)
         trainer = Trainer(sim, pipeline.demonstrations_for(run, print), run,
                           lambda step, metrics: None)
-        trainer.run(lambda: trainer.step >= options.steps)
+        trainer.train(lambda: trainer.step >= options.steps)
         sim.close()
     return folder
 

@@ -138,7 +138,7 @@ def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim
     else:
         assert isinstance(run, OnlineSettings)
         trainer = Trainer(sim, demonstrations, run, report_and_export)
-    trainer.run(should_stop, save_asked)
+    trainer.train(should_stop, save_asked)
     return export(saved_policy(Path(run.output_dir)))
 
 
