@@ -76,7 +76,7 @@ def train(variant: str, seed: int, options: argparse.Namespace) -> Path:
         sim = make_sim(task_of(run), run.num_envs, run.noise)
         trainer = Trainer(sim, pipeline.demonstrations_for(run, print), run,
                           lambda step, metrics: None)
-        trainer.run(lambda: trainer.step >= options.steps)
+        trainer.train(lambda: trainer.step >= options.steps)
         sim.close()
     return folder
 
@@ -98,7 +98,7 @@ def relative_variance(folder: Path, shared: bool) -> np.ndarray:
     action = demonstrations.action[rows].copy()
     action[::2] = random.uniform(-1, 1, action[::2].shape)  # half of them no expert's
     obs = normaliser(torch.tensor(demonstrations.obs[rows]))
-    batch = Transitions(obs, torch.from_numpy(action), obs)
+    samples = Transitions.of(obs, torch.from_numpy(action), obs)
     model = make_reward(task.observation_size, task.action_size, run.reward,
                         torch.Generator().manual_seed(0))
     model.load_state_dict(state['reward_model'])
@@ -106,7 +106,7 @@ def relative_variance(folder: Path, shared: bool) -> np.ndarray:
     for draws in DRAWS:
         model.settings = settings.replace(
             run.reward, {'reward_shared_noise': shared, 'reward_draws': draws})
-        estimates = torch.stack([model.reward(batch) for _ in range(REPEATS)])
+        estimates = torch.stack([model.reward(samples) for _ in range(REPEATS)])
         result.append((estimates.var(0).mean() / estimates.mean(0).var()).item())
     return np.array(result)
 

@@ -151,7 +151,7 @@ def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim
     else:
         assert isinstance(run, OnlineSettings)
         trainer = Trainer(sim, demonstrations, run, report, export)
-    trainer.run(should_stop, save_asked)
+    trainer.train(should_stop, save_asked)
     if exported is None:
         export(*load_policy(saved_policy(folder)))
     return folder / EXPORTED_POLICY

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ INPUTS = ('state_action', 'state_pair', 'state')
 
 @dataclass(frozen=True)
 class Transitions:
-    """B transitions; observations in units, or normalised where it says so."""
+    """B rows, one a transition; observations in units, or normalised where it says so."""
 
     obs: Tensor
     """``[B, O]``."""
@@ -23,20 +22,23 @@ class Transitions:
     """``[B, A]`` in [-1, 1]."""
     next_obs: Tensor
     """``[B, O]``: the true successor, also where the episode ended."""
-    terminated: Tensor = cast(Tensor, None)
-    """``[B]`` bool: no value follows; nowhere by default."""
-    reward: Tensor = cast(Tensor, None)
+    terminated: Tensor
+    """``[B]`` bool: no value follows."""
+    reward: Tensor
     """``[B]``: the task's own reward, which only evaluation and its own learner see; else 0."""
-    log_prob: Tensor = cast(Tensor, None)
+    log_prob: Tensor
     """``[B]``: log π(a | s) of the present policy where a reward model needs it; else 0."""
 
-    def __post_init__(self) -> None:
-        """Fill in what was not given."""
-        zeros = self.obs.new_zeros(len(self.obs))
-        for name, default in (('terminated', zeros.bool()), ('reward', zeros),
-                              ('log_prob', zeros)):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, default)
+    @classmethod
+    def of(cls, obs: Tensor, action: Tensor, next_obs: Tensor, *,
+           terminated: Tensor | None = None, reward: Tensor | None = None) -> Transitions:
+        """Return rows of which no more is known: they end nowhere, other columns are 0."""
+        if terminated is None:
+            terminated = torch.zeros(len(obs), dtype=torch.bool, device=obs.device)
+        if reward is None:
+            reward = obs.new_zeros(len(obs))
+        return cls(obs=obs, action=action, next_obs=next_obs, terminated=terminated,
+                   reward=reward, log_prob=obs.new_zeros(len(obs)))
 
     def __len__(self) -> int:
         """Return B."""
@@ -44,35 +46,37 @@ class Transitions:
 
     def __getitem__(self, rows: Tensor | slice) -> Transitions:
         """Return some of the rows."""
-        return self._map(lambda tensor: tensor[rows])
+        return Transitions(**{name: column[rows] for name, column in self.columns().items()})
 
     def split(self, size: int) -> list[Transitions]:
-        """Return batches of at most ``size`` rows, in order."""
+        """Return parts of at most ``size`` rows, in order."""
         return [self[start:start + size] for start in range(0, len(self), size)]
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> Transitions:
-        return Transitions(*(function(getattr(self, field.name)) for field in fields(self)))
+    def columns(self) -> dict[str, Tensor]:
+        """Return the columns by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def joined(a: Transitions, b: Transitions) -> Transitions:
     """Return the rows of ``a``, then those of ``b``."""
-    return Transitions(*(torch.cat([getattr(a, field.name), getattr(b, field.name)])
-                   for field in fields(a)))
+    below = b.columns()
+    return Transitions(**{name: torch.cat([column, below[name]])
+                          for name, column in a.columns().items()})
 
 
 def input_size(inputs: str, obs_size: int, action_size: int) -> int:
-    """Length D of what a reward model sees."""
+    """Length D of what a reward model sees of a row; ``inputs`` is one of ``INPUTS``."""
     return {'state_action': obs_size + action_size, 'state_pair': 2 * obs_size,
             'state': obs_size}[inputs]
 
 
-def inputs_of(batch: Transitions, inputs: str) -> Tensor:
-    """What a reward model sees of a batch, ``[B, D]``."""
+def inputs_of(rows: Transitions, inputs: str) -> Tensor:
+    """What a reward model sees of each row, ``[B, D]``; ``inputs`` is one of ``INPUTS``."""
     if inputs == 'state_action':
-        return torch.cat([batch.obs, batch.action], dim=1)
+        return torch.cat([rows.obs, rows.action], dim=1)
     if inputs == 'state_pair':
-        return torch.cat([batch.obs, batch.next_obs], dim=1)
-    return batch.obs
+        return torch.cat([rows.obs, rows.next_obs], dim=1)
+    return rows.obs
 
 
 def paired_minibatches(expert: Transitions, agent: Transitions, size: int, epochs: int,

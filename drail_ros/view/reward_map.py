@@ -82,8 +82,8 @@ def _expert_probability(run: Path, states: np.ndarray,
     normaliser.load_state_dict(state['normaliser'])
     grid = np.stack(np.meshgrid(states, actions, indexing='ij'), axis=-1).reshape(-1, 2)
     obs = normaliser(torch.from_numpy(grid[:, :1]))
-    batch = Transitions(obs, torch.from_numpy(grid[:, 1:].copy()), obs)
-    logits = model.expected_logits(marked(batch) if is_marked else batch, _DRAWS)
+    rows = Transitions.of(obs, torch.from_numpy(grid[:, 1:].copy()), obs)
+    logits = model.expected_logits(marked(rows) if is_marked else rows, _DRAWS)
     return chosen.algorithm, logits.sigmoid().numpy().reshape(len(states), len(actions))
 
 

@@ -27,19 +27,19 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def batch_of(count: int, mean: float = 0.0, seed: int = 0) -> Transitions:
+def rows_of(count: int, mean: float = 0.0, seed: int = 0) -> Transitions:
     random = generator(seed)
-    return Transitions(mean + torch.randn(count, OBS, generator=random),
-                 torch.rand(count, ACTION, generator=random) * 2 - 1,
-                 mean + torch.randn(count, OBS, generator=random),
-                 torch.rand(count, generator=random) < 0.1)
+    return Transitions.of(mean + torch.randn(count, OBS, generator=random),
+                          torch.rand(count, ACTION, generator=random) * 2 - 1,
+                          mean + torch.randn(count, OBS, generator=random),
+                          terminated=torch.rand(count, generator=random) < 0.1)
 
 
 def make(name: str, seed: int = 0, **changes: Any) -> Any:
     torch.manual_seed(seed)
     model, defaults = plugins.load(plugins.ALGORITHMS, name)
     chosen = settings.replace(defaults(), {'width': 16, 'batch_size': 32, **changes})
-    return model(RunningNormaliser(OBS), ACTION, 4, chosen, generator(seed))
+    return model(OBS, ACTION, 4, chosen, generator(seed))
 
 
 def teacher(agent: Any, expert: Transitions, terminations: str = 'end',
@@ -56,8 +56,8 @@ def teacher(agent: Any, expert: Transitions, terminations: str = 'end',
 @pytest.mark.parametrize('name', NAMES)
 def test_continues_exactly_from_its_state(name: str) -> None:
     agent, twin = make(name), make(name, seed=1)
-    expert = batch_of(100, 1.0, seed=5)
-    agent.replay.add(batch_of(200))
+    expert = rows_of(100, 1.0, seed=5)
+    agent.replay.add(rows_of(200))
     agent.learn(agent.replay.sample(64, agent.generator), teacher(agent, expert))
     twin.load_state_dict(copy.deepcopy(agent.state_dict()))
     twin.generator.set_state(agent.generator.get_state())
@@ -76,11 +76,11 @@ def test_every_setting_is_described(name: str) -> None:
 
 
 def test_opolo_never_looks_at_the_experts_actions() -> None:
-    expert = batch_of(100, 1.0)
+    expert = rows_of(100, 1.0)
     weights = []
     for demonstrated in (expert, dataclasses.replace(expert, action=-expert.action)):
         agent = make('opolo')
-        agent.replay.add(batch_of(200))
+        agent.replay.add(rows_of(200))
         agent.learn(agent.replay.sample(64, agent.generator), teacher(agent, demonstrated))
         weights.append(torch.cat([p.flatten() for p in agent.parameters()]))
     assert torch.equal(*weights)
@@ -92,9 +92,9 @@ def test_how_ends_are_valued_changes_what_is_learned(name: str, changed: dict[st
     weights = []
     for chosen in ({}, changed):
         agent = make(name)
-        agent.replay.add(batch_of(200))
+        agent.replay.add(rows_of(200))
         drawn = agent.replay.sample(64, agent.generator)
-        metrics = agent.learn(drawn, teacher(agent, batch_of(100, 1.0), **chosen))
+        metrics = agent.learn(drawn, teacher(agent, rows_of(100, 1.0), **chosen))
         assert all(math.isfinite(value) for value in metrics.values())
         weights.append(torch.cat([p.flatten() for p in agent.parameters()]))
     assert not torch.equal(*weights)
@@ -102,24 +102,24 @@ def test_how_ends_are_valued_changes_what_is_learned(name: str, changed: dict[st
 
 def test_implied_reward_by_hand() -> None:
     """r = Q - c - γ V(s'), V = (r_a + c) / (1 - γ) after an end, and r_a for each end."""
-    agent, batch = make('iq_learn', discount=0.5), batch_of(3)
-    batch.terminated.copy_(torch.tensor([False, True, False]))
+    agent, rows = make('iq_learn', discount=0.5), rows_of(3)
+    rows.terminated.copy_(torch.tensor([False, True, False]))
     value, following = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([4.0, 5.0, 6.0])
     with torch.no_grad():
-        agent.absorbing_reward.fill_(0.25)
+        agent.implied_reward.after_end.fill_(0.25)
     for terminations, expected in (('end', [-2.0, 1.0, -1.0]),
                                    ('absorbing', [-2.0, 1.0 - 0.5 * 2.5, -1.0, 0.25])):
-        said = teacher(agent, batch, terminations, offset=1.0)
-        after = agent.following(following, batch, said)
-        found = agent.implied_reward(value, after, batch, said)
+        said = teacher(agent, rows, terminations, offset=1.0)
+        after = agent.implied_reward.following(following, rows, said)
+        found = agent.implied_reward(value, after, rows, said)
         assert found.tolist() == [pytest.approx(expected)]
 
 
 def test_opolo_stays_in_bounds_far_from_the_expert() -> None:
     """The expert's states, 20 deviations from all that Q is held at, do not draw it down."""
     agent = make('opolo', learning_rate=3e-3, discount=0.9)
-    agent.replay.add(batch_of(400, -10.0))
-    said = teacher(agent, batch_of(400, 10.0))
+    agent.replay.add(rows_of(400, -10.0))
+    said = teacher(agent, rows_of(400, 10.0))
     for _ in range(30):
         metrics = agent.learn(agent.replay.sample(32 * 20, agent.generator), said)
     assert abs(metrics['policy/objective']) < 5.0
@@ -129,10 +129,10 @@ def test_opolo_stays_in_bounds_far_from_the_expert() -> None:
 def test_every_value_term_of_iq_learn_learns(term: str) -> None:
     """The expert's rewards rise above the agent's."""
     agent = make('iq_learn', value_term=term, learning_rate=3e-3)
-    agent.replay.add(batch_of(400, -1.0))
+    agent.replay.add(rows_of(400, -1.0))
     for _ in range(10):
         metrics = agent.learn(agent.replay.sample(32 * 20, agent.generator),
-                              teacher(agent, batch_of(400, 1.0)))
+                              teacher(agent, rows_of(400, 1.0)))
     assert metrics['reward/expert'] > metrics['reward/mean'] + 0.03
 
 

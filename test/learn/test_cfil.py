@@ -55,19 +55,19 @@ def test_learns_the_log_ratio_of_two_gaussians() -> None:
     """Agent N(1, 1), expert N(0, 1) in the first component: the reward is ½ - x₁."""
     random = generator()
 
-    def batch(mean: float) -> Transitions:
+    def rows(mean: float) -> Transitions:
         obs = torch.randn(4096, 2, generator=random)
         obs[:, 0] += mean
-        return Transitions(obs, torch.zeros(4096, 1), obs)
+        return Transitions.of(obs, torch.zeros(4096, 1), obs)
 
     torch.manual_seed(0)
     model = Cfil(2, 1, CfilSettings(inputs='state', width=32, learning_rate=3e-3, smoothing=0.0),
                  generator())
-    points = batch(0.5)[:200]
+    points = rows(0.5)[:200]
     expected = 0.5 - points.obs[:, 0]
     before = (model.reward(points) - expected).abs().mean().item()
     for _ in range(50):
-        metrics = model.update(batch(0.0), batch(1.0))
+        metrics = model.update(rows(0.0), rows(1.0))
     after = (model.reward(points) - expected).abs().mean().item()
     assert before > 0.6 and after < 0.25
     assert -metrics['discriminator/loss'] == pytest.approx(0.5, abs=0.1)

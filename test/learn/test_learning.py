@@ -58,7 +58,7 @@ def test_learns_from_demonstrations_alone(algorithm: str, tmp_path: Path,
     trainer = OfflineTrainer(make_sim(POINT_REACH, run.num_envs, 1.0),
                              point_reach_demonstrations, run, lambda epoch, metrics: None)
     assert success(trainer.learner.policy) < 0.2
-    trainer.run()
+    trainer.train()
     assert success(trainer.learner.policy) >= 0.5
 
 

@@ -302,11 +302,11 @@ def trainer(folder: Path, data: Demonstrations, name: str = 'bc',
 def test_stopped_and_resumed_equals_never_stopped(
         name: str, tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-    trainer(whole, fetch_push_demonstrations, name).run()
+    trainer(whole, fetch_push_demonstrations, name).train()
     for epoch in (1, 3):
         run = trainer(parts, fetch_push_demonstrations, name, resume=True)
-        run.run(lambda run=run, epoch=epoch: run.step == epoch)
-    trainer(parts, fetch_push_demonstrations, name, resume=True).run()
+        run.train(lambda run=run, epoch=epoch: run.step == epoch)
+    trainer(parts, fetch_push_demonstrations, name, resume=True).train()
     for file in ('checkpoint', 'policy', 'policy_best'):
         assert_same(*(read_tensors(folder / f'{file}.safetensors', file)
                       for folder in (whole, parts)))
@@ -316,7 +316,7 @@ def test_stopped_and_resumed_equals_never_stopped(
 def test_a_killed_run_forgets_what_it_logged_past_its_checkpoint(
         tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    trainer(whole, fetch_push_demonstrations).run()
+    trainer(whole, fetch_push_demonstrations).train()
 
     def die() -> bool:
         if run.step == 3:
@@ -325,10 +325,10 @@ def test_a_killed_run_forgets_what_it_logged_past_its_checkpoint(
 
     run = trainer(killed, fetch_push_demonstrations)
     with pytest.raises(KeyboardInterrupt):
-        run.run(die)
+        run.train(die)
     run = trainer(killed, fetch_push_demonstrations, resume=True)
     assert run.step == 2
-    run.run()
+    run.train()
     assert read_metrics(whole) == read_metrics(killed)
     assert_same(*(read_tensors(folder / 'policy.safetensors', 'policy')
                   for folder in (whole, killed)))
@@ -338,7 +338,7 @@ def test_a_killed_run_forgets_what_it_logged_past_its_checkpoint(
 def test_evaluates_when_due_and_at_the_end(
         every: int, evaluated: list[int], tmp_path: Path,
         fetch_push_demonstrations: Demonstrations) -> None:
-    trainer(tmp_path, fetch_push_demonstrations, evaluate_every=every).run()
+    trainer(tmp_path, fetch_push_demonstrations, evaluate_every=every).train()
     rows = read_metrics(tmp_path)
     assert [row['step'] for row in rows] == [1, 2, 3, 4, 5]
     assert [row['step'] for row in rows if 'evaluation/success_rate' in row] == evaluated
@@ -356,7 +356,7 @@ def test_divergence_stops_the_run_and_saves_its_state(
         for parameter in run.learner.parameters():
             parameter.fill_(float('nan'))
     with pytest.raises(UserError, match='training diverged'):
-        run.run()
+        run.train()
     assert (tmp_path / 'diverged.safetensors').exists()
 
 

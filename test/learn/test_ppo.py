@@ -68,8 +68,7 @@ def test_actor_is_the_gaussian_it_claims_to_be() -> None:
 
 def make(settings: PpoSettings, obs_size: int = 2, num_envs: int = 2) -> Ppo:
     torch.manual_seed(0)
-    return Ppo(RunningNormaliser(obs_size), 1, num_envs, settings,
-               torch.Generator().manual_seed(0))
+    return Ppo(obs_size, 1, num_envs, settings, torch.Generator().manual_seed(0))
 
 
 class Paid:
@@ -82,23 +81,29 @@ class Paid:
 
 
 def teacher(agent: Ppo, reward: Callable[[Transitions], torch.Tensor], **changes: Any) -> Teacher:
-    nothing = Transitions(torch.zeros(1, 2), torch.zeros(1, 1), torch.zeros(1, 2))
-    return Teacher(nothing, Paid(reward), agent._normaliser[0], agent.actor, **changes)
+    nothing = Transitions.of(torch.zeros(1, 2), torch.zeros(1, 1), torch.zeros(1, 2))
+    return Teacher(nothing, Paid(reward), RunningNormaliser(2), agent.actor, **changes)
 
 
 def rollout(agent: Ppo, steps: int, num_envs: int, terminated: bool = False) -> Rollout:
     obs = torch.zeros(steps, num_envs, 2)
     action, log_prob = agent.act(obs.flatten(0, 1))
     ended = torch.full((steps, num_envs), True)
-    return Rollout(obs, action.view(steps, num_envs, 1), obs, torch.zeros(steps, num_envs),
-                   log_prob.view(steps, num_envs), ended & terminated, ended)
+    return Rollout(obs=obs, action=action.view(steps, num_envs, 1), next_obs=obs,
+                   reward=torch.zeros(steps, num_envs), log_prob=log_prob.view(steps, num_envs),
+                   terminated=ended & terminated, ended=ended)
+
+
+def act_and_remember(agent: Ppo, steps: int, num_envs: int, terminated: bool = False) -> None:
+    done = rollout(agent, steps, num_envs, terminated)
+    agent.remember(done, done.transitions())
 
 
 def test_annealed_exploration_ends_at_its_final_std() -> None:
     agent = make(PpoSettings(initial_std=0.5, final_std=0.1, minibatches=1, epochs=1))
     for progress, std in ((0.0, 0.5), (0.5, 0.05 ** 0.5), (1.0, 0.1)):
-        agent.remember(rollout(agent, 8, 2))
-        agent.improve(teacher(agent, lambda batch: batch.action[:, 0]), progress)
+        act_and_remember(agent, 8, 2)
+        agent.improve(teacher(agent, lambda rows: rows.action[:, 0]), progress)
         assert abs(agent.actor.log_std.exp().item() - std) < 1e-6
 
 
@@ -106,9 +111,9 @@ def test_climbs_a_known_reward() -> None:
     """Reward -(a - target)²: the mean action moves to the target."""
     settings = PpoSettings(learning_rate=3e-3, width=32, minibatches=4, epochs=5)
     agent, target = make(settings, num_envs=4), 0.6
-    pays = teacher(agent, lambda batch: -(batch.action[:, 0] - target).square())
+    pays = teacher(agent, lambda rows: -(rows.action[:, 0] - target).square())
     for _ in range(30):
-        agent.remember(rollout(agent, 64, 4, terminated=True))
+        act_and_remember(agent, 64, 4, terminated=True)
         agent.improve(pays, progress=0.0)
     assert abs(agent.actor.mean(torch.zeros(1, 2)).item() - target) < 0.1
     assert agent.actor.log_std.exp().item() < 1.0
@@ -129,8 +134,8 @@ def test_what_follows_an_end(terminations: str, terminated: bool, value: float,
     seen: dict[str, torch.Tensor] = {}
     monkeypatch.setattr(agent, 'update', lambda obs, rollout, value, next_value, rewards,
                         progress: seen.update(next_value=next_value, rewards=rewards) or {})
-    agent.remember(rollout(agent, 3, 2, terminated))
-    pays = teacher(agent, lambda batch: torch.full((len(batch),), 2.0),
+    act_and_remember(agent, 3, 2, terminated)
+    pays = teacher(agent, lambda rows: torch.full((len(rows),), 2.0),
                    terminations=terminations, offset=0.25)
     agent.improve(pays, 0.0)
     assert torch.allclose(seen['next_value'], torch.tensor(value))

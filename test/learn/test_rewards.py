@@ -29,10 +29,11 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def gaussian_batch(mean: float, count: int = 512, seed: int = 0) -> Transitions:
+def gaussian_rows(mean: float, count: int = 512, seed: int = 0) -> Transitions:
     random = generator(seed)
-    return Transitions(*(mean + torch.randn((count, size), generator=random)
-                   for size in (OBS, ACTION, OBS)))
+    obs, action, next_obs = (mean + torch.randn((count, size), generator=random)
+                             for size in (OBS, ACTION, OBS))
+    return Transitions.of(obs, action, next_obs)
 
 
 def make(name: str, **changes: Any) -> Any:
@@ -49,12 +50,12 @@ def make(name: str, **changes: Any) -> Any:
 @pytest.mark.parametrize('name', NAMES)
 def test_learns_to_pay_for_looking_like_the_expert(name: str, inputs: str) -> None:
     model = make(name, inputs=inputs)
-    expert, agent = gaussian_batch(1.0), gaussian_batch(-1.0, seed=1)
+    expert, agent = gaussian_rows(1.0), gaussian_rows(-1.0, seed=1)
     before = model.update(expert, agent)
     for _ in range(40):
         after = model.update(expert, agent)
     assert all(math.isfinite(value) for value in (before | after).values())
-    more_expert, more_agent = gaussian_batch(1.0, seed=2), gaussian_batch(-1.0, seed=3)
+    more_expert, more_agent = gaussian_rows(1.0, seed=2), gaussian_rows(-1.0, seed=3)
     paid = torch.cat([model.reward(more_expert), model.reward(more_agent)])
     assert paid.shape == (1024,) and paid.isfinite().all() and not paid.requires_grad
     assert paid[:512].mean() - paid[512:].mean() > paid.std()
@@ -64,7 +65,7 @@ def test_learns_to_pay_for_looking_like_the_expert(name: str, inputs: str) -> No
 @pytest.mark.parametrize('name', NAMES)
 def test_from_states_no_action_is_looked_at(name: str, inputs: str) -> None:
     changes = {'policy_density': False} if name == 'airl' else {}
-    expert, agent = gaussian_batch(1.0), gaussian_batch(-1.0, seed=1)
+    expert, agent = gaussian_rows(1.0), gaussian_rows(-1.0, seed=1)
     other = dataclasses.replace(expert, action=torch.zeros_like(expert.action))
     rewards = []
     for demonstrations in (expert, other):
@@ -76,7 +77,7 @@ def test_from_states_no_action_is_looked_at(name: str, inputs: str) -> None:
 
 @pytest.mark.parametrize('name', NAMES)
 def test_continues_exactly_from_its_state(name: str) -> None:
-    expert, agent = gaussian_batch(1.0), gaussian_batch(-1.0, seed=1)
+    expert, agent = gaussian_rows(1.0), gaussian_rows(-1.0, seed=1)
     model = make(name)
     model.update(expert, agent)
     other = make(name)
@@ -92,7 +93,7 @@ def test_continues_exactly_from_its_state(name: str) -> None:
 @pytest.mark.parametrize('name', NAMES)
 def test_an_agent_that_did_nothing_yet_teaches_nothing(name: str) -> None:
     model = make(name)
-    assert model.update(gaussian_batch(1.0), gaussian_batch(-1.0)[:0]) == {}
+    assert model.update(gaussian_rows(1.0), gaussian_rows(-1.0)[:0]) == {}
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -122,11 +123,11 @@ def test_gradient_penalty_of_a_linear_critic() -> None:
 @pytest.mark.parametrize('draws', [1, 4])
 def test_drail_reward_is_the_difference_of_the_two_losses(shared: bool, draws: int) -> None:
     model = make('drail', reward_shared_noise=shared, reward_draws=draws, diffusion_steps=20)
-    batch = gaussian_batch(0.0, count=64)
+    rows = gaussian_rows(0.0, count=64)
     state = model.generator.get_state()
-    reward = model.reward(batch)
+    reward = model.reward(rows)
     model.generator.set_state(state)
-    x = torch.cat([batch.obs, batch.action], dim=1)
+    x = torch.cat([rows.obs, rows.action], dim=1)
     t_agent, noise_agent = model._draw(x, draws)
     t_expert, noise_expert = (t_agent, noise_agent) if shared else model._draw(x, draws)
     losses = [model.diffusion(x.repeat(draws, 1), t, noise, torch.full((64 * draws, 10), label))
@@ -141,7 +142,7 @@ def test_drail_reward_is_the_difference_of_the_two_losses(shared: bool, draws: i
 def test_sharing_noise_and_averaging_draws_lower_the_variance_only() -> None:
     """Every estimator has the same expectation; an untrained net separates their noise."""
     torch.manual_seed(0)
-    batch = gaussian_batch(0.0, count=8)
+    rows = gaussian_rows(0.0, count=8)
     spread, mean = {}, {}
     for key in ((False, 1), (True, 1), (False, 8), (True, 8)):
         model = Drail(OBS, ACTION, DrailSettings(width=32, layers=2, reward_shared_noise=key[0],
@@ -149,7 +150,7 @@ def test_sharing_noise_and_averaging_draws_lower_the_variance_only() -> None:
         torch.manual_seed(3)
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, 0, 0.2)
-        rewards = torch.stack([model.reward(batch) for _ in range(800)])
+        rewards = torch.stack([model.reward(rows) for _ in range(800)])
         spread[key], mean[key] = rewards.std(0).mean().item(), rewards.mean(0)
     assert spread[True, 1] < 0.8 * spread[False, 1]
     assert spread[False, 8] < 0.5 * spread[False, 1]
@@ -160,16 +161,16 @@ def test_sharing_noise_and_averaging_draws_lower_the_variance_only() -> None:
 
 
 def test_epochs_really_iterate() -> None:
-    batch = gaussian_batch(0.0, count=256)
-    pairs = list(paired_minibatches(batch, batch, 64, 3, generator()))
+    rows = gaussian_rows(0.0, count=256)
+    pairs = list(paired_minibatches(rows, rows, 64, 3, generator()))
     assert len(pairs) == 3 * 4
     for epoch in range(3):
         seen = torch.cat([agent.obs[:, 0] for _, agent in pairs[4 * epoch:4 * epoch + 4]])
-        assert torch.equal(seen.sort().values, batch.obs[:, 0].sort().values)
+        assert torch.equal(seen.sort().values, rows.obs[:, 0].sort().values)
 
 
 def test_demonstrations_are_used_equally_often() -> None:
-    expert, agent = gaussian_batch(0.0, count=100), gaussian_batch(1.0, count=256)
+    expert, agent = gaussian_rows(0.0, count=100), gaussian_rows(1.0, count=256)
     used = torch.cat([e.obs[:, 0] for e, _ in paired_minibatches(expert, agent, 64, 2,
                                                                  generator())])
     counts = torch.unique(used, return_counts=True)[1]
@@ -183,7 +184,7 @@ def test_wail_penalty_of_a_linear_critic_is_its_closed_form() -> None:
     weight = torch.tensor([0.5, -1.0, 0.25, 3.0])
     with torch.no_grad():
         model.net[0].weight.copy_(weight[None])
-    agent = gaussian_batch(0.0, count=8)
+    agent = gaussian_rows(0.0, count=8)
     expert = dataclasses.replace(agent, obs=agent.obs + difference)
     missed = (weight @ difference - difference.norm()).item()
     assert model.penalty(expert, agent).item() == pytest.approx(missed ** 2 / 0.4, rel=1e-4)
@@ -195,18 +196,18 @@ def test_wail_penalty_of_a_linear_critic_is_its_closed_form() -> None:
 
 def test_airl_logit_is_reward_plus_shaping_minus_log_policy() -> None:
     model = make('airl', discount=0.9, inputs='state_action')
-    batch = dataclasses.replace(gaussian_batch(0.0, count=4), log_prob=torch.arange(4.0),
+    rows = dataclasses.replace(gaussian_rows(0.0, count=4), log_prob=torch.arange(4.0),
                                 terminated=torch.tensor([False, True, False, False]))
-    g = model.g(torch.cat([batch.obs, batch.action], 1)).squeeze(1)
-    h, h_next = model.h(batch.obs).squeeze(1), model.h(batch.next_obs).squeeze(1)
+    g = model.g(torch.cat([rows.obs, rows.action], 1)).squeeze(1)
+    h, h_next = model.h(rows.obs).squeeze(1), model.h(rows.next_obs).squeeze(1)
     expected = g + 0.9 * h_next * torch.tensor([1.0, 0.0, 1.0, 1.0]) - h - torch.arange(4.0)
-    assert torch.allclose(model.reward(batch), expected, atol=1e-6)
+    assert torch.allclose(model.reward(rows), expected, atol=1e-6)
 
 
 def test_airl_shapes_an_absorbing_state_as_any_other() -> None:
     model = make('airl', discount=0.9, inputs='state_action')
-    batch = gaussian_batch(0.0, count=2)
-    ending = dataclasses.replace(batch, obs=batch.obs[:, :-1], next_obs=batch.next_obs[:, :-1],
+    rows = gaussian_rows(0.0, count=2)
+    ending = dataclasses.replace(rows, obs=rows.obs[:, :-1], next_obs=rows.next_obs[:, :-1],
                                  terminated=torch.tensor([False, True]))
     seen = marked(ending)
     state = torch.tensor([[0.0] * (OBS - 1) + [1.0]])
@@ -232,11 +233,11 @@ def test_logit_of_an_energy() -> None:
 @pytest.mark.parametrize('form', ['paper', 'released'])
 def test_diffail_rewards_as_in_the_paper_and_as_released(form: str) -> None:
     model = make('diffail', diffusion_steps=3, reward_form=form)
-    batch = gaussian_batch(0.0, count=16)
+    rows = gaussian_rows(0.0, count=16)
     state = model.generator.get_state()
-    reward = model.reward(batch)
+    reward = model.reward(rows)
     model.generator.set_state(state)
-    x = torch.cat([batch.obs, batch.action], 1)
+    x = torch.cat([rows.obs, rows.action], 1)
     paper, released = torch.zeros(16), torch.zeros(16)
     alpha_bar = torch.cumprod(1 - torch.linspace(1e-4, 2e-2, 3), 0)
     for t in range(3):
@@ -251,8 +252,8 @@ def test_diffail_rewards_as_in_the_paper_and_as_released(form: str) -> None:
 
 def test_smiling_pays_nothing_where_the_learner_net_is_the_experts() -> None:
     model = make('smiling', reward_std=0.0)
-    expert = gaussian_batch(1.0)
-    model.update(expert, gaussian_batch(-1.0, seed=1))
+    expert = gaussian_rows(1.0)
+    model.update(expert, gaussian_rows(-1.0, seed=1))
     assert model.reward(expert).abs().mean() > 0.01
     model.learner.load_state_dict(model.expert.state_dict())
     assert model.reward(expert).abs().max() == 0.0
@@ -260,8 +261,8 @@ def test_smiling_pays_nothing_where_the_learner_net_is_the_experts() -> None:
 
 def test_smiling_is_paid_alike_whatever_the_agent_has_seen() -> None:
     model, statistics = make('smiling'), RunningNormaliser(OBS)
-    teacher = Teacher(gaussian_batch(1.0), model, statistics, cast(Actor, None))
-    agent = gaussian_batch(-1.0, seed=1)
+    teacher = Teacher(gaussian_rows(1.0), model, statistics, cast(Actor, None))
+    agent = gaussian_rows(-1.0, seed=1)
     teacher.learn(agent)
     paid = []
     for seen in (1.0, 50.0):
@@ -273,17 +274,17 @@ def test_smiling_is_paid_alike_whatever_the_agent_has_seen() -> None:
 
 @pytest.mark.parametrize('name', ['drail', 'drail_un', 'diffail'])
 def test_expected_logits_share_their_draws(name: str) -> None:
-    batch = gaussian_batch(0.0, count=1)[torch.zeros(5, dtype=torch.long)]
-    found = make(name).expected_logits(batch, 4)
+    rows = gaussian_rows(0.0, count=1)[torch.zeros(5, dtype=torch.long)]
+    found = make(name).expected_logits(rows, 4)
     assert torch.allclose(found, found[:1].expand(5), atol=1e-6) and found.isfinite().all()
 
 
 def test_smiling_fits_its_expert_net_once_and_standardises() -> None:
     model = make('smiling', reward_std=0.1)
-    expert, agent = gaussian_batch(1.0), gaussian_batch(-1.0, seed=1)
+    expert, agent = gaussian_rows(1.0), gaussian_rows(-1.0, seed=1)
     model.update(expert, agent)
     before = [p.clone() for p in model.expert.parameters()]
-    model.update(gaussian_batch(5.0), agent)
+    model.update(gaussian_rows(5.0), agent)
     assert all(map(torch.equal, before, model.expert.parameters()))
     assert model.reward(agent).std().item() == pytest.approx(0.1, rel=0.2)
     signal = model.learner.signal.square()

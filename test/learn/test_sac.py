@@ -15,7 +15,7 @@ from drail_ros.learn.nets.actors import SquashedGaussianActor
 from drail_ros.learn.nets.mlp import Ensemble, mlp, polyak
 from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.teacher import Teacher
-from drail_ros.learn.rewards.terminations import absorbing, marked, with_absorbing
+from drail_ros.learn.rewards.terminations import absorbing_steps, marked, with_absorbing_steps
 from drail_ros.learn.rewards.true_reward import TrueReward, TrueRewardSettings
 from drail_ros.learn.transitions import Transitions
 
@@ -27,20 +27,20 @@ def generator(seed: int = 0) -> torch.Generator:
 def make(seed: int = 0, **changes: float) -> Sac:
     torch.manual_seed(seed)
     small = {'width': 32, 'random_steps': 64, 'batch_size': 64, 'learning_rate': 3e-3}
-    return Sac(RunningNormaliser(2), 1, 4, SacSettings(**{**small, **changes}), generator(seed))
+    return Sac(2, 1, 4, SacSettings(**{**small, **changes}), generator(seed))
 
 
-def batch_of(count: int, terminated: bool = False, seed: int = 0) -> Transitions:
+def rows_of(count: int, terminated: bool = False, seed: int = 0) -> Transitions:
     random = generator(seed)
-    return Transitions(torch.randn(count, 2, generator=random),
-                 torch.rand(count, 1, generator=random) * 2 - 1,
-                 torch.randn(count, 2, generator=random), torch.full((count,), terminated),
-                 torch.randn(count, generator=random))
+    return Transitions.of(
+        torch.randn(count, 2, generator=random), torch.rand(count, 1, generator=random) * 2 - 1,
+        torch.randn(count, 2, generator=random), terminated=torch.full((count,), terminated),
+        reward=torch.randn(count, generator=random))
 
 
 def teacher(agent: Sac) -> Teacher:
     model = TrueReward(2, 1, TrueRewardSettings(), generator())
-    return Teacher(batch_of(1), model, RunningNormaliser(2), agent.actor)
+    return Teacher(rows_of(1), model, RunningNormaliser(2), agent.actor)
 
 
 def test_squashed_density_is_that_of_torch() -> None:
@@ -74,12 +74,12 @@ def test_target_by_hand() -> None:
         for parameter in agent.target.parameters():
             parameter.zero_()
         agent.target.biases[-1].copy_(torch.tensor([3.0, 2.0]).view(2, 1, 1))
-    batch = batch_of(4)
-    batch.terminated[2] = True
+    rows = rows_of(4)
+    rows.terminated[2] = True
     state = agent.generator.get_state()
-    found = agent.target_value(batch, torch.arange(4.0), torch.tensor(-5.0))
+    found = agent.target_value(rows, torch.arange(4.0), torch.tensor(-5.0))
     agent.generator.set_state(state)
-    _, log_prob = agent.actor.sample(batch.next_obs, agent.generator)
+    _, log_prob = agent.actor.sample(rows.next_obs, agent.generator)
     expected = torch.arange(4.0) + 0.9 * (2.0 - 0.2 * log_prob)
     expected[2] = 2.0 + 0.9 * -5.0
     assert torch.allclose(found, expected, atol=1e-5)
@@ -98,7 +98,7 @@ def test_temperature_rises_while_the_entropy_is_too_low() -> None:
     agent = make(learning_rate=0.1)
     with torch.no_grad():
         agent.actor.net[-1].bias[1] = -6.0  # log σ: far less entropy than -dim(a) = -1
-    agent.update(batch_of(64), torch.zeros(64), torch.zeros(()))
+    agent.update(rows_of(64), torch.zeros(64), torch.zeros(()))
     assert agent.log_alpha.item() == pytest.approx(math.log(0.2) + 0.1, abs=1e-3)
 
 
@@ -106,7 +106,7 @@ def test_memory_keeps_the_latest() -> None:
     replay = Replay(5)
     for start in (0, 3, 6):
         rows = torch.arange(start, start + 3, dtype=torch.float32)
-        replay.add(Transitions(rows[:, None], rows[:, None], rows[:, None], reward=rows))
+        replay.add(Transitions.of(rows[:, None], rows[:, None], rows[:, None], reward=rows))
     assert len(replay) == 5 and replay.added == 9
     drawn = replay.sample(200, generator())
     assert set(drawn.reward.tolist()) == {4.0, 5.0, 6.0, 7.0, 8.0}
@@ -115,12 +115,13 @@ def test_memory_keeps_the_latest() -> None:
 
 def test_only_new_steps_are_paid_for_with_updates() -> None:
     agent = make(updates_per_step=0.75, random_steps=8)
-    rollouts = [Rollout(*(torch.zeros(2, 4, size) for size in (2, 1, 2)), torch.zeros(2, 4),
-                        torch.zeros(2, 4), *torch.zeros(2, 2, 4, dtype=torch.bool))
-                for _ in range(3)]
+    never, obs = torch.zeros(2, 4, dtype=torch.bool), torch.zeros(2, 4, 2)
+    rollout = Rollout(obs=obs, action=torch.zeros(2, 4, 1), next_obs=obs,
+                      reward=torch.zeros(2, 4), log_prob=torch.zeros(2, 4), terminated=never,
+                      ended=never)
     drawn = []
-    for rollout in rollouts:
-        agent.remember(rollout)
+    for _ in range(3):
+        agent.remember(rollout, rollout.transitions())
         drawn.append(len(agent.experience()))
     assert drawn == [0, 6 * 64, 6 * 64]
     first, _ = make(random_steps=8).act(torch.zeros(1000, 2))
@@ -129,13 +130,13 @@ def test_only_new_steps_are_paid_for_with_updates() -> None:
 
 def test_continues_exactly_from_its_state() -> None:
     agent, twin = make(), make(seed=1)
-    filled = batch_of(512)
+    filled = rows_of(512)
     agent.replay.add(filled)
     agent.learn(agent.replay.sample(128, agent.generator), teacher(agent))
     twin.load_state_dict(copy.deepcopy(agent.state_dict()))
     twin.generator.set_state(agent.generator.get_state())
     for each in (agent, twin):
-        each.replay.add(batch_of(32, seed=2))
+        each.replay.add(rows_of(32, seed=2))
         each.learn(each.replay.sample(128, each.generator), teacher(each))
     for ours, theirs in zip(agent.parameters(), twin.parameters()):
         assert torch.equal(ours, theirs)
@@ -144,23 +145,23 @@ def test_continues_exactly_from_its_state() -> None:
 def test_climbs_a_known_reward() -> None:
     """One-step episodes paid -(a - target)²: the mean action moves to the target."""
     agent, target = make(initial_temperature=0.01, learn_temperature=False), 0.6
-    batch = batch_of(4096, terminated=True)
-    batch.reward.copy_(-(batch.action[:, 0] - target).square())
-    agent.replay.add(batch)
+    rows = rows_of(4096, terminated=True)
+    rows.reward.copy_(-(rows.action[:, 0] - target).square())
+    agent.replay.add(rows)
     for _ in range(12):
         agent.learn(agent.replay.sample(64 * 50, agent.generator), teacher(agent))
-    assert (agent.actor.mean_action(batch.obs[:100]) - target).abs().mean() < 0.1
+    assert (agent.actor.mean_action(rows.obs[:100]) - target).abs().mean() < 0.1
 
 
 def test_absorbing_states_are_marked_and_appended() -> None:
-    batch = batch_of(3)
-    batch.terminated[1] = True
-    seen = with_absorbing(marked(batch))
+    rows = rows_of(3)
+    rows.terminated[1] = True
+    seen = with_absorbing_steps(marked(rows))
     assert seen.obs.shape == (4, 3) and len(seen) == 4
-    assert torch.equal(seen.obs[:3, :2], batch.obs) and not seen.obs[:3, 2].any()
+    assert torch.equal(seen.obs[:3, :2], rows.obs) and not seen.obs[:3, 2].any()
     state = torch.tensor([0.0, 0.0, 1.0])
     assert torch.equal(seen.next_obs[1], state) and torch.equal(seen.obs[3], state)
-    assert torch.equal(seen.next_obs[0, :2], batch.next_obs[0])
+    assert torch.equal(seen.next_obs[0, :2], rows.next_obs[0])
     assert not seen.terminated.any()
-    step = absorbing(2, 1, 1, torch.device('cpu'))
+    step = absorbing_steps(2, 1, 1, torch.device('cpu'))
     assert torch.equal(step.obs, step.next_obs) and not step.action.any()

@@ -72,11 +72,11 @@ def test_stopped_and_resumed_equals_never_stopped(
         algorithm: str, agent: str, tmp_path: Path,
         fetch_push_demonstrations: Demonstrations) -> None:
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
-    trainer(whole, fetch_push_demonstrations, algorithm, agent).run()
+    trainer(whole, fetch_push_demonstrations, algorithm, agent).train()
     stops = iter([False, False, True])
-    trainer(parts, fetch_push_demonstrations, algorithm, agent).run(lambda: next(stops))
+    trainer(parts, fetch_push_demonstrations, algorithm, agent).train(lambda: next(stops))
     assert load_checkpoint(parts / 'checkpoint.safetensors')['step'] == 256
-    trainer(parts, fetch_push_demonstrations, algorithm, agent, resume=True).run()
+    trainer(parts, fetch_push_demonstrations, algorithm, agent, resume=True).train()
     assert_same_weights(whole, parts)
     assert [r['step'] for r in read_metrics(whole)] == [r['step'] for r in read_metrics(parts)]
 
@@ -136,7 +136,7 @@ def test_killed_and_resumed_equals_never_killed(
 
 def test_a_run_is_not_overwritten_nor_changed_on_resume(
         tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
-    trainer(tmp_path, fetch_push_demonstrations).run(lambda: True)
+    trainer(tmp_path, fetch_push_demonstrations).train(lambda: True)
     with pytest.raises(UserError, match='already holds a run'):
         trainer(tmp_path, fetch_push_demonstrations)
     with pytest.raises(UserError, match=r'reward\.width: 16 then, 24 now'):
@@ -147,7 +147,7 @@ def test_a_run_is_not_overwritten_nor_changed_on_resume(
 
 def test_a_truncated_checkpoint_is_named(
         tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
-    trainer(tmp_path, fetch_push_demonstrations).run(lambda: True)
+    trainer(tmp_path, fetch_push_demonstrations).train(lambda: True)
     checkpoint = tmp_path / 'checkpoint.safetensors'
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
     with pytest.raises(UserError, match='checkpoint.safetensors cannot be read'):
@@ -160,7 +160,7 @@ def test_divergence_stops_the_run_and_saves_its_state(
     with torch.no_grad():
         next(run.reward_model.parameters()).fill_(float('nan'))
     with pytest.raises(UserError, match='training diverged'):
-        run.run()
+        run.train()
     assert (tmp_path / 'diverged.safetensors').exists()
 
 

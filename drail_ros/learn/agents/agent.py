@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from drail_ros.learn.nets.actors import Actor
@@ -15,7 +16,7 @@ from drail_ros.learn.transitions import Transitions
 
 @dataclass(frozen=True)
 class Rollout:
-    """T steps of N environments, ``[T, N, …]``; observations in units."""
+    """T steps of N environments, ``[T, N, …]``, or one, ``[N, …]``; observations in units."""
 
     obs: Tensor
     action: Tensor
@@ -29,23 +30,34 @@ class Rollout:
     ended: Tensor
     """The next step belongs to another episode."""
 
+    @classmethod
+    def stacked(cls, steps: Sequence[Rollout]) -> Rollout:
+        """Return T steps, each ``[N, …]``, as one rollout ``[T, N, …]``."""
+        return cls(**{field.name: torch.stack([getattr(step, field.name) for step in steps])
+                      for field in fields(cls)})
+
     def transitions(self) -> Transitions:
-        """Return what was executed as one batch of T · N rows."""
-        return Transitions(self.obs.flatten(0, 1), self.action.clamp(-1.0, 1.0).flatten(0, 1),
-                     self.next_obs.flatten(0, 1), self.terminated.flatten(),
-                     self.reward.flatten())
+        """Return what was executed, T · N rows."""
+        return Transitions.of(
+            self.obs.flatten(0, 1), self.action.clamp(-1.0, 1.0).flatten(0, 1),
+            self.next_obs.flatten(0, 1), terminated=self.terminated.flatten(),
+            reward=self.reward.flatten())
 
 
 class Agent(Protocol):
-    """Learns a policy from what it did and what a teacher pays for it."""
+    """Learns a policy from what it did and what a teacher pays for it.
+
+    It is made with (length O of an observation, length A of an action, N, settings, generator) and
+    draws all its randomness from that generator.
+    """
 
     actor: Actor
 
     def act(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised observations ``[N, O]`` → actions ``[N, A]``, log densities ``[N]``."""
 
-    def remember(self, rollout: Rollout) -> None:
-        """Take in what was done; called before the observation statistics move on."""
+    def remember(self, rollout: Rollout, seen: Transitions) -> None:
+        """Take in what was done; ``seen`` has its rows as they were acted on: normalised."""
 
     def experience(self) -> Transitions:
         """Transitions in units from which reward model and agent learn next; may be empty."""

@@ -1,8 +1,12 @@
-"""What agents share whose values say what the reward is: r(s, a) = Q(s, a) - c - γ V(s').
+"""The reward that values imply, for agents that no reward model pays.
 
-c is the offset of rewards. After an end V is 0. With absorbing states it is that of a state s_a in
-which the agent stays for ever: V(s_a) = (r_a + c) / (1 - γ), where the number r_a is learned with
-the values, a step with reward r_a being added to a batch for every end in it.
+Where Q(s, a) is what is paid now, r + c with c the offset of rewards, and γ times what follows,
+
+    r(s, a) = Q(s, a) - γ V(s') - c
+
+After an end V is 0, or (r_e + c) / (1 - γ) where an absorbing state follows: the *reward after the
+end* r_e is a number learned with the values, and each end adds to the rows a step with reward r_e.
+``rewards/terminations.py`` says how reward models answer the same question.
 """
 
 from __future__ import annotations
@@ -13,8 +17,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
-from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.transitions import Transitions
 
@@ -27,26 +30,26 @@ class AlgorithmSettings(OffPolicySettings):
     """What pays them; most look at no reward."""
 
 
-class ImpliedRewardAgent(OffPolicyAgent):
-    """Base of such agents: they say what is done with these rewards."""
+class ImpliedReward(nn.Module):
+    """Part of such an agent: r of its values, and the reward after the end."""
 
-    def __init__(self, normaliser: RunningNormaliser, action_size: int,
-                 settings: AlgorithmSettings, generator: torch.Generator) -> None:
-        super().__init__(normaliser, action_size, settings, generator)
-        self.absorbing_reward = nn.Parameter(torch.zeros(()))
+    def __init__(self, discount: float) -> None:
+        super().__init__()
+        self._discount = discount
+        self.after_end = nn.Parameter(torch.zeros(()))
 
-    def following(self, value: Tensor, batch: Transitions, teacher: Teacher) -> Tensor:
-        """V(s') ``[B]`` with what follows ends in its place."""
-        if not teacher.absorbing:
-            return value.masked_fill(batch.terminated, 0.0)
-        end = (self.absorbing_reward + teacher.offset) / (1 - self.settings.discount)
-        return torch.where(batch.terminated, end, value)
+    def following(self, value: Tensor, rows: Transitions, teacher: Teacher) -> Tensor:
+        """V(s') ``[B]``, with what follows ends in its place."""
+        if not teacher.values_ends:
+            return value.masked_fill(rows.terminated, 0.0)
+        end = teacher.value_of_staying(self.after_end, self._discount)
+        return torch.where(rows.terminated, end, value)
 
-    def implied_reward(self, value: Tensor, following: Tensor, batch: Transitions,
-                       teacher: Teacher) -> Tensor:
-        """r of values ``[…, B]`` of steps and ``[B]`` of what follows, then r_a for each end."""
-        reward = value - teacher.offset - self.settings.discount * following
-        if not teacher.absorbing:
+    def forward(self, value: Tensor, following: Tensor, rows: Transitions,
+                teacher: Teacher) -> Tensor:
+        """r of values ``[…, B]`` of steps and ``[B]`` of what follows, then r_e for each end."""
+        reward = teacher.reward_of(value - self._discount * following)
+        if not teacher.values_ends:
             return reward
-        ends = int(batch.terminated.sum())
-        return torch.cat([reward, self.absorbing_reward.expand(*reward.shape[:-1], ends)], dim=-1)
+        ends = int(rows.terminated.sum())
+        return torch.cat([reward, self.after_end.expand(*reward.shape[:-1], ends)], dim=-1)

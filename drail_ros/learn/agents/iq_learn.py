@@ -22,9 +22,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from drail_ros.learn.agents.implied_reward import AlgorithmSettings, ImpliedRewardAgent
+from drail_ros.learn.agents.implied_reward import AlgorithmSettings, ImpliedReward
+from drail_ros.learn.agents.off_policy import OffPolicyAgent
 from drail_ros.learn.nets.mlp import Ensemble, polyak
-from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.transitions import Transitions, joined
 from drail_ros.settings import setting
@@ -53,20 +53,21 @@ def iq_loss(expert_reward: Tensor, start_value: Tensor, squared_rewards: Tensor,
     return start_value.mean(dim=-1) - expert_reward.mean(dim=-1) + penalty
 
 
-class IqLearn(ImpliedRewardAgent):
+class IqLearn(OffPolicyAgent):
     """Twin soft critics learned from demonstrations; squashed Gaussian actor."""
 
     settings: IqLearnSettings
 
-    def __init__(self, normaliser: RunningNormaliser, action_size: int, num_envs: int,
-                 settings: IqLearnSettings, generator: torch.Generator) -> None:
-        super().__init__(normaliser, action_size, settings, generator)
-        sizes = [self.obs_size + action_size] + [settings.width] * settings.layers + [1]
+    def __init__(self, obs_size: int, action_size: int, num_envs: int, settings: IqLearnSettings,
+                 generator: torch.Generator) -> None:
+        super().__init__(obs_size, action_size, settings, generator)
+        self.implied_reward = ImpliedReward(settings.discount)
+        sizes = [obs_size + action_size] + [settings.width] * settings.layers + [1]
         self.critic = Ensemble(2, sizes)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         self.to(generator.device)
         self.optimise('actor', list(self.actor.parameters()), settings.actor_learning_rate)
-        self.optimise('critic', [*self.critic.parameters(), self.absorbing_reward],
+        self.optimise('critic', [*self.critic.parameters(), *self.implied_reward.parameters()],
                       settings.learning_rate)
 
     def learn(self, drawn: Transitions, teacher: Teacher) -> dict[str, float]:
@@ -74,8 +75,8 @@ class IqLearn(ImpliedRewardAgent):
         s = self.settings
         seen, expert = teacher.normalised(drawn), teacher.expert()
         totals = torch.zeros(4, device=drawn.obs.device)
-        for batch in seen.split(s.batch_size):
-            totals += self._update(self.draw(expert, len(batch)), batch, teacher)
+        for rows in seen.split(s.batch_size):
+            totals += self._update(self.draw(expert, len(rows)), rows, teacher)
         loss, paid_expert, paid_agent, entropy = (totals * s.batch_size / len(drawn)).tolist()
         return {'policy/critic_loss': loss, 'reward/expert': paid_expert,
                 'reward/mean': paid_agent, 'policy/entropy': entropy}
@@ -84,17 +85,19 @@ class IqLearn(ImpliedRewardAgent):
         s, both = self.settings, joined(expert, agent)
         count = len(expert)
         with torch.no_grad():
-            following = self.following(self._value(self.target, both.next_obs), both, teacher)
+            following = self.implied_reward.following(
+                self._value(self.target, both.next_obs), both, teacher)
         q = self.critic(torch.cat([both.obs, both.action], dim=1)).squeeze(-1)
         value = self._value(self.critic, both.obs)
 
         def of_each(values: Tensor) -> list[Tensor]:
-            return [self.implied_reward(part, after, batch, teacher) for part, after, batch in zip(
+            return [self.implied_reward(part, after, rows, teacher) for part, after, rows in zip(
                 values.split(count, dim=-1), following.split(count), (expert, agent))]
 
-        rewards, gaps = of_each(q), of_each(value)
-        start = {'value': torch.cat(gaps) + teacher.offset,
-                 'value_expert': gaps[0] + teacher.offset,
+        # As paid, the reward that V implies is V(s) - γ V(s').
+        rewards, of_states = of_each(q), of_each(value)
+        start = {'value': teacher.paid(torch.cat(of_states)),
+                 'value_expert': teacher.paid(of_states[0]),
                  'first': (1 - s.discount) * value[:count]}[s.value_term]
         squared = torch.cat(rewards, dim=-1) if s.regularise_agent else rewards[0]
         loss = iq_loss(rewards[0], start, squared, s.regularisation).sum()

@@ -1,8 +1,8 @@
 """What off-policy agents share: the replay memory and the rhythm of acting and updating.
 
-In each iteration the agent takes the T · N new steps into its memory and draws one batch of rows
-for all updates that are due. Reward model and agent both learn from these rows, the reward model
-first, so that every update is paid by the reward model as it is now.
+In each iteration the agent takes the T · N new steps into its memory and draws, in one go, the
+rows of every update that is due. Reward model and agent both learn from these rows, the reward
+model first, so that every update is paid by the reward model as it is now.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from drail_ros.learn.agents.agent import Rollout
 from drail_ros.learn.nets.actors import SquashedGaussianActor
-from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import Settings, setting
@@ -52,12 +51,12 @@ class Replay:
     def __len__(self) -> int:
         return min(self.added, self.size)
 
-    def add(self, batch: Transitions) -> None:
+    def add(self, rows: Transitions) -> None:
         """Take in transitions, over the oldest ones where it is full."""
-        new = {'obs': batch.obs, 'action': batch.action, 'next_obs': batch.next_obs,
-               'terminated': batch.terminated, 'reward': batch.reward}
-        at = (self.added + torch.arange(len(batch), device=batch.obs.device)) % self.size
-        self.added += len(batch)
+        new = {'obs': rows.obs, 'action': rows.action, 'next_obs': rows.next_obs,
+               'terminated': rows.terminated, 'reward': rows.reward}
+        at = (self.added + torch.arange(len(rows), device=rows.obs.device)) % self.size
+        self.added += len(rows)
         for name, tensor in new.items():
             held = self._rows.get(name, tensor[:0])
             if len(held) < len(self):
@@ -69,7 +68,7 @@ class Replay:
     def sample(self, count: int, generator: torch.Generator) -> Transitions:
         """Draw transitions uniformly, with replacement."""
         rows = torch.randint(len(self), (count,), generator=generator, device=generator.device)
-        return Transitions(**{name: tensor[rows] for name, tensor in self._rows.items()})
+        return Transitions.of(**{name: column[rows] for name, column in self._rows.items()})
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is held."""
@@ -85,13 +84,13 @@ class OffPolicyAgent(nn.Module):
 
     actor: SquashedGaussianActor
 
-    def __init__(self, normaliser: RunningNormaliser, action_size: int,
-                 settings: OffPolicySettings, generator: torch.Generator) -> None:
+    def __init__(self, obs_size: int, action_size: int, settings: OffPolicySettings,
+                 generator: torch.Generator) -> None:
         super().__init__()
         self.settings, self.generator = settings, generator
-        self.obs_size, self.action_size = len(normaliser.mean), action_size
+        self.action_size = action_size
         self.replay = Replay(settings.replay_size)
-        self.actor = SquashedGaussianActor(self.obs_size, action_size, settings.width,
+        self.actor = SquashedGaussianActor(obs_size, action_size, settings.width,
                                            settings.layers)
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self._due = 0.0
@@ -119,10 +118,10 @@ class OffPolicyAgent(nn.Module):
         for name in losses:
             self.optimisers[name].step()
 
-    def draw(self, batch: Transitions, count: int) -> Transitions:
+    def draw(self, rows: Transitions, count: int) -> Transitions:
         """Draw rows uniformly, with replacement."""
-        return batch[torch.randint(len(batch), (count,), generator=self.generator,
-                                   device=self.generator.device)]
+        return rows[torch.randint(len(rows), (count,), generator=self.generator,
+                                  device=self.generator.device)]
 
     def get_extra_state(self) -> dict[str, Any]:
         """Put optimisers and memory into ``state_dict``."""
@@ -145,7 +144,7 @@ class OffPolicyAgent(nn.Module):
                              device=obs.device)
         return 2 * uniform - 1, self.actor.log_prob(obs, 2 * uniform - 1)
 
-    def remember(self, rollout: Rollout) -> None:
+    def remember(self, rollout: Rollout, seen: Transitions) -> None:
         """Take the steps into the memory and draw what is learned from next."""
         transitions = rollout.transitions()
         self.replay.add(transitions)

@@ -25,7 +25,6 @@ from drail_ros.learn.agents.implied_reward import AlgorithmSettings
 from drail_ros.learn.agents.off_policy import OffPolicyAgent
 from drail_ros.learn.nets.actors import GaussianActor
 from drail_ros.learn.nets.mlp import mlp
-from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.transitions import Transitions, inputs_of
 from drail_ros.settings import setting
@@ -54,12 +53,12 @@ class Opolo(OffPolicyAgent):
 
     settings: OpoloSettings
 
-    def __init__(self, normaliser: RunningNormaliser, action_size: int, num_envs: int,
-                 settings: OpoloSettings, generator: torch.Generator) -> None:
-        super().__init__(normaliser, action_size, settings, generator)
+    def __init__(self, obs_size: int, action_size: int, num_envs: int, settings: OpoloSettings,
+                 generator: torch.Generator) -> None:
+        super().__init__(obs_size, action_size, settings, generator)
         s = settings
-        self.q = mlp([self.obs_size + action_size] + [s.width] * s.layers + [1], nn.ReLU)
-        self.inverse = GaussianActor(2 * self.obs_size, action_size, s.width, s.layers)
+        self.q = mlp([obs_size + action_size] + [s.width] * s.layers + [1], nn.ReLU)
+        self.inverse = GaussianActor(2 * obs_size, action_size, s.width, s.layers)
         self.to(generator.device)
         self.optimise('actor', list(self.actor.parameters()), s.learning_rate)
         self.optimise('q', list(self.q.parameters()), s.learning_rate)
@@ -69,11 +68,11 @@ class Opolo(OffPolicyAgent):
         """Pay the rows and update on them and as many of the expert's."""
         s = self.settings
         raw, terminal = teacher.reward(drawn), teacher.terminal_value(s.discount)
-        rewards = raw + teacher.offset
+        rewards = teacher.paid(raw)
         seen, expert = teacher.normalised(drawn), teacher.expert()
         totals = torch.zeros(3, device=raw.device)
-        for batch, paid in zip(seen.split(s.batch_size), rewards.split(s.batch_size)):
-            totals += self._update(self.draw(expert, len(batch)), batch, paid, terminal)
+        for rows, paid in zip(seen.split(s.batch_size), rewards.split(s.batch_size)):
+            totals += self._update(self.draw(expert, len(rows)), rows, paid, terminal)
         objective, inverse, cloning = (totals * s.batch_size / len(drawn)).tolist()
         return {'reward/mean': raw.mean().item(), 'policy/objective': objective,
                 'policy/inverse_loss': inverse, 'policy/cloning_loss': cloning}

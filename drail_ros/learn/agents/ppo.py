@@ -19,10 +19,15 @@ from drail_ros.learn.agents.advantages import generalised_advantages
 from drail_ros.learn.agents.agent import Rollout
 from drail_ros.learn.nets.actors import GaussianActor
 from drail_ros.learn.nets.mlp import mlp, orthogonal
-from drail_ros.learn.nets.normalise import ReturnScaler, RunningNormaliser
+from drail_ros.learn.nets.normalise import ReturnScaler
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import Settings, setting
+
+_ADAM_EPSILON = 1e-5
+"""As is usual with PPO (Huang et al., The 37 Implementation Details of PPO, ICLR blog, 2022)."""
+_LEAST_SPREAD = 1e-5
+"""Added to the advantages' standard deviation, which is 0 where all are alike."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,24 @@ class PpoSettings(Settings):
     run: ClassVar[Mapping[str, object]] = {}
 
 
+def clipped_gain(ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:
+    """min(ρ A, clip(ρ, 1 ± c) A), of each row ``[B]``: nothing is gained beyond the range."""
+    return torch.min(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
+
+
+def clipped_square(value: Tensor, old: Tensor, returns: Tensor, clip: float) -> Tensor:
+    """max((V - R)², (clip(V, V_old ± c) - R)²), of each row ``[B]``."""
+    near_old = old + (value - old).clamp(-clip, clip)
+    return torch.max((value - returns).square(), (near_old - returns).square())
+
+
 class Ppo(nn.Module):
     """Actor, critic and their update."""
 
-    def __init__(self, normaliser: RunningNormaliser, action_size: int, num_envs: int,
-                 settings: PpoSettings, generator: torch.Generator) -> None:
+    def __init__(self, obs_size: int, action_size: int, num_envs: int, settings: PpoSettings,
+                 generator: torch.Generator) -> None:
         super().__init__()
         self.settings, self.generator = settings, generator
-        self._normaliser = (normaliser,)  # shared with others: no submodule of this one
-        obs_size = len(normaliser.mean)
         self.actor = GaussianActor(obs_size, action_size, settings.width, settings.layers,
                                    settings.initial_std)
         sizes = [obs_size] + [settings.width] * settings.layers + [1]
@@ -67,7 +81,7 @@ class Ppo(nn.Module):
         self.actor.log_std.requires_grad_(settings.final_std == 0)
         self.to(generator.device)
         self.optimiser = torch.optim.Adam(self.parameters(), lr=settings.learning_rate,
-                                          eps=1e-5, fused=True)
+                                          eps=_ADAM_EPSILON, fused=True)
 
     def get_extra_state(self) -> dict[str, Any]:
         """Put the optimiser into ``state_dict``."""
@@ -82,33 +96,31 @@ class Ppo(nn.Module):
         """Normalised observations ``[N, O]`` → sampled actions ``[N, A]``, log-probs ``[N]``."""
         return self.actor.sample(obs, self.generator)
 
-    @torch.no_grad()
     def value(self, obs: Tensor) -> Tensor:
         """Normalised observations ``[…, O]`` → values ``[…]``."""
         return self.critic(obs).squeeze(-1)
 
-    def remember(self, rollout: Rollout) -> None:
-        """Keep the rollout, seen with the observation statistics it was acted on."""
-        shape, transitions = rollout.ended.shape, rollout.transitions()
-        normaliser, = self._normaliser
-        self._rollout, self._transitions = rollout, transitions
-        self._seen = normaliser(transitions.obs)
-        self._value = self.value(self._seen).view(shape)
-        self._next_value = self.value(normaliser(transitions.next_obs)).view(shape)
+    @torch.no_grad()
+    def remember(self, rollout: Rollout, seen: Transitions) -> None:
+        """Keep the rollout and what the critic thinks of it."""
+        shape = rollout.ended.shape
+        self._rollout, self._seen = rollout, seen.obs
+        self._value = self.value(seen.obs).view(shape)
+        self._next_value = self.value(seen.next_obs).view(shape)
 
     def experience(self) -> Transitions:
         """Return the rollout."""
-        return self._transitions
+        return self._rollout.transitions()
 
     def improve(self, teacher: Teacher, progress: float) -> dict[str, float]:
         """Learn from the rollout."""
         rollout = self._rollout
-        raw = teacher.reward(self._transitions).view_as(rollout.ended)
+        raw = teacher.reward(self.experience()).view_as(rollout.ended)
         scale = self.scaler(raw, rollout.ended) if self.settings.normalise_reward else 1.0
         terminal = teacher.terminal_value(self.settings.discount, scale)
         next_value = torch.where(rollout.terminated, terminal, self._next_value)
         metrics = self.update(self._seen, rollout, self._value, next_value,
-                              scale * raw + teacher.offset, progress)
+                              teacher.paid(raw, scale), progress)
         return {'reward/mean': raw.mean().item(), 'reward/std': raw.std().item(), **metrics}
 
     def update(self, seen: Tensor, rollout: Rollout, value: Tensor, next_value: Tensor,
@@ -121,20 +133,21 @@ class Ppo(nn.Module):
         advantage = generalised_advantages(rewards, value, next_value, rollout.ended,
                                            s.discount, s.trace)
         returns = (advantage + value).flatten()
-        advantage = ((advantage - advantage.mean()) / (advantage.std() + 1e-5)).flatten()
+        advantage = ((advantage - advantage.mean()) / (advantage.std() + _LEAST_SPREAD)).flatten()
         action, log_prob = rollout.action.flatten(0, 1), rollout.log_prob.flatten()
         value = value.flatten()
-        totals = torch.zeros(4, device=seen.device)
+        totals, updates = torch.zeros(4, device=seen.device), 0
         for _ in range(s.epochs):
             order = torch.randperm(len(seen), generator=self.generator, device=seen.device)
             for rows in order.chunk(s.minibatches):
                 totals += self._minibatch(seen[rows], action[rows], log_prob[rows], value[rows],
                                           advantage[rows], returns[rows])
+                updates += 1
         if s.final_std > 0:
             with torch.no_grad():
                 self.actor.log_std.fill_((1 - progress) * math.log(s.initial_std)
                                          + progress * math.log(s.final_std))
-        policy, critic, entropy, clipped = (totals / (s.epochs * s.minibatches)).tolist()
+        policy, critic, entropy, clipped = (totals / updates).tolist()
         return {'policy/loss': policy, 'policy/value_loss': critic, 'policy/entropy': entropy,
                 'policy/clip_fraction': clipped,
                 'policy/std': self.actor.log_std.exp().mean().item()}
@@ -143,19 +156,16 @@ class Ppo(nn.Module):
                    advantage: Tensor, returns: Tensor) -> Tensor:
         s = self.settings
         ratio = (self.actor.log_prob(obs, action) - log_prob).exp()
-        gain = torch.min(ratio * advantage, ratio.clamp(1 - s.clip, 1 + s.clip) * advantage)
-        new_value = self.critic(obs).squeeze(1)
-        near_old = value + (new_value - value).clamp(-s.clip, s.clip)
-        error = torch.max((new_value - returns).square(), (near_old - returns).square())
-        value_loss = 0.5 * error.mean()
+        gain = clipped_gain(ratio, advantage, s.clip).mean()
+        value_loss = 0.5 * clipped_square(self.value(obs), value, returns, s.clip).mean()
         entropy = self.actor.entropy()
-        loss = -gain.mean() + s.value_weight * value_loss - s.entropy_weight * entropy
+        loss = -gain + s.value_weight * value_loss - s.entropy_weight * entropy
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters(), s.max_gradient_norm)
         self.optimiser.step()
         clipped = ((ratio - 1).abs() > s.clip).float().mean()
-        return torch.stack([-gain.mean(), value_loss, entropy, clipped]).detach()
+        return torch.stack([-gain, value_loss, entropy, clipped]).detach()
 
 
 AGENT = (Ppo, PpoSettings)

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
 from drail_ros.learn.nets.mlp import Ensemble, polyak
-from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import setting
@@ -42,10 +41,10 @@ class Sac(OffPolicyAgent):
 
     settings: SacSettings
 
-    def __init__(self, normaliser: RunningNormaliser, action_size: int, num_envs: int,
-                 settings: SacSettings, generator: torch.Generator) -> None:
-        super().__init__(normaliser, action_size, settings, generator)
-        sizes = [self.obs_size + action_size] + [settings.width] * settings.layers + [1]
+    def __init__(self, obs_size: int, action_size: int, num_envs: int, settings: SacSettings,
+                 generator: torch.Generator) -> None:
+        super().__init__(obs_size, action_size, settings, generator)
+        sizes = [obs_size + action_size] + [settings.width] * settings.layers + [1]
         self.critic = Ensemble(2, sizes)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         self.log_alpha = nn.Parameter(torch.tensor(math.log(settings.initial_temperature)))
@@ -58,27 +57,27 @@ class Sac(OffPolicyAgent):
         """Pay the rows and update on them."""
         s = self.settings
         raw = teacher.reward(drawn)
-        rewards = s.reward_scale * raw + teacher.offset
+        rewards = teacher.paid(raw, s.reward_scale)
         terminal = teacher.terminal_value(s.discount, s.reward_scale)
         seen = teacher.normalised(drawn)
         totals = torch.zeros(4, device=raw.device)
-        for batch, paid in zip(seen.split(s.batch_size), rewards.split(s.batch_size)):
-            totals += self.update(batch, paid, terminal)
+        for rows, paid in zip(seen.split(s.batch_size), rewards.split(s.batch_size)):
+            totals += self.update(rows, paid, terminal)
         updates = len(drawn) / s.batch_size
         critic_loss, value, entropy, alpha = (totals / updates).tolist()
         return {'reward/mean': raw.mean().item(), 'reward/std': raw.std().item(),
                 'policy/critic_loss': critic_loss, 'policy/value': value,
                 'policy/entropy': entropy, 'policy/alpha': alpha}
 
-    def update(self, batch: Transitions, rewards: Tensor, terminal: Tensor) -> Tensor:
-        """Update once on a normalised batch; return critic loss, value, entropy and α."""
+    def update(self, rows: Transitions, rewards: Tensor, terminal: Tensor) -> Tensor:
+        """Update once on normalised rows; return critic loss, value, entropy and α."""
         s, alpha = self.settings, self.log_alpha.detach().exp()
-        target = self.target_value(batch, rewards, terminal)
-        value = self._q(self.critic, batch.obs, batch.action)
+        target = self.target_value(rows, rewards, terminal)
+        value = self._q(self.critic, rows.obs, rows.action)
         critic_loss = 0.5 * (value - target).square().mean(dim=1).sum()
         self.descend('critic', critic_loss)
-        action, log_prob = self.actor.sample(batch.obs, self.generator)
-        best = self._q(self.critic, batch.obs, action).amin(dim=0)
+        action, log_prob = self.actor.sample(rows.obs, self.generator)
+        best = self._q(self.critic, rows.obs, action).amin(dim=0)
         self.descend('actor', (alpha * log_prob - best).mean())
         if s.learn_temperature:
             surplus = log_prob.detach().mean() - self.action_size
@@ -87,12 +86,12 @@ class Sac(OffPolicyAgent):
         return torch.stack([critic_loss, value.mean(), -log_prob.mean(), alpha]).detach()
 
     @torch.no_grad()
-    def target_value(self, batch: Transitions, rewards: Tensor, terminal: Tensor) -> Tensor:
+    def target_value(self, rows: Transitions, rewards: Tensor, terminal: Tensor) -> Tensor:
         """r + γ (min Q̄(s', a') - α log π(a'|s')), or r + γ ``terminal`` after an end, ``[B]``."""
-        action, log_prob = self.actor.sample(batch.next_obs, self.generator)
-        following = self._q(self.target, batch.next_obs, action).amin(dim=0)
+        action, log_prob = self.actor.sample(rows.next_obs, self.generator)
+        following = self._q(self.target, rows.next_obs, action).amin(dim=0)
         soft = following - self.log_alpha.exp() * log_prob
-        return rewards + self.settings.discount * torch.where(batch.terminated, terminal, soft)
+        return rewards + self.settings.discount * torch.where(rows.terminated, terminal, soft)
 
     def _q(self, critic: Ensemble, obs: Tensor, action: Tensor) -> Tensor:
         return critic(torch.cat([obs, action], dim=1)).squeeze(-1)

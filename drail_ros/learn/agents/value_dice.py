@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from drail_ros.learn.agents.implied_reward import AlgorithmSettings, ImpliedRewardAgent
+from drail_ros.learn.agents.implied_reward import AlgorithmSettings, ImpliedReward
+from drail_ros.learn.agents.off_policy import OffPolicyAgent
 from drail_ros.learn.nets.mlp import mlp
-from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.transitions import Transitions
@@ -63,19 +63,20 @@ def orthogonal_penalty(net: nn.Module) -> Tensor:
     return total
 
 
-class ValueDice(ImpliedRewardAgent):
+class ValueDice(OffPolicyAgent):
     """ν network and squashed Gaussian actor in a saddle point."""
 
     settings: ValueDiceSettings
 
-    def __init__(self, normaliser: RunningNormaliser, action_size: int, num_envs: int,
+    def __init__(self, obs_size: int, action_size: int, num_envs: int,
                  settings: ValueDiceSettings, generator: torch.Generator) -> None:
-        super().__init__(normaliser, action_size, settings, generator)
-        sizes = [self.obs_size + action_size] + [settings.width] * settings.layers + [1]
+        super().__init__(obs_size, action_size, settings, generator)
+        self.implied_reward = ImpliedReward(settings.discount)
+        sizes = [obs_size + action_size] + [settings.width] * settings.layers + [1]
         self.nu = mlp(sizes, nn.ReLU)
         self.to(generator.device)
         self.optimise('actor', list(self.actor.parameters()), settings.actor_learning_rate)
-        self.optimise('nu', [*self.nu.parameters(), self.absorbing_reward],
+        self.optimise('nu', [*self.nu.parameters(), *self.implied_reward.parameters()],
                       settings.learning_rate)
 
     def learn(self, drawn: Transitions, teacher: Teacher) -> dict[str, float]:
@@ -83,8 +84,8 @@ class ValueDice(ImpliedRewardAgent):
         s = self.settings
         seen, expert = teacher.normalised(drawn), teacher.expert()
         totals = torch.zeros(3, device=drawn.obs.device)
-        for batch in seen.split(s.batch_size):
-            totals += self._update(self.draw(expert, len(batch)), batch, teacher)
+        for rows in seen.split(s.batch_size):
+            totals += self._update(self.draw(expert, len(rows)), rows, teacher)
         objective, penalty, entropy = (totals * s.batch_size / len(drawn)).tolist()
         return {'policy/objective': objective, 'policy/penalty': penalty,
                 'policy/entropy': entropy}
@@ -103,18 +104,18 @@ class ValueDice(ImpliedRewardAgent):
         self.descend_together({'nu': objective + penalty, 'actor': uneven - objective})
         return torch.stack([objective, penalty, -log_prob.mean()]).detach()
 
-    def _difference(self, batch: Transitions, teacher: Teacher) -> Tensor:
-        """ν(s, a) - γ ν(s', a') of each step, ``[B]``; and of absorbing ones."""
-        action, _ = self.actor.sample(batch.next_obs, self.generator)
-        following = self.following(-self._nu(batch.next_obs, action), batch, teacher)
-        return -self.implied_reward(-self._nu(batch.obs, batch.action), following, batch, teacher)
+    def _difference(self, rows: Transitions, teacher: Teacher) -> Tensor:
+        """ν(s, a) - γ ν(s', a') of each step, and of those after ends, ``[B + ends]``."""
+        action, _ = self.actor.sample(rows.next_obs, self.generator)
+        following = self.implied_reward.following(-self._nu(rows.next_obs, action), rows, teacher)
+        return -self.implied_reward(-self._nu(rows.obs, rows.action), following, rows, teacher)
 
     @torch.no_grad()
-    def _both_ends(self, batch: Transitions) -> Tensor:
+    def _both_ends(self, rows: Transitions) -> Tensor:
         """[s, a] and below them [s', a'], ``[2B, O + A]``."""
-        action, _ = self.actor.sample(batch.next_obs, self.generator)
-        return torch.cat([torch.cat([batch.obs, batch.action], 1),
-                          torch.cat([batch.next_obs, action], 1)])
+        action, _ = self.actor.sample(rows.next_obs, self.generator)
+        return torch.cat([torch.cat([rows.obs, rows.action], 1),
+                          torch.cat([rows.next_obs, action], 1)])
 
     def _nu(self, obs: Tensor, action: Tensor) -> Tensor:
         return self.nu(torch.cat([obs, action], dim=1)).squeeze(1)

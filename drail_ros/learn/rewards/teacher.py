@@ -10,23 +10,24 @@ from torch import Tensor
 from drail_ros.learn.nets.actors import Actor
 from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.reward_model import Metrics, RewardModel
-from drail_ros.learn.rewards.terminations import absorbing, marked, with_absorbing
+from drail_ros.learn.rewards.terminations import absorbing_steps, marked, with_absorbing_steps
 from drail_ros.learn.transitions import Transitions
 
 
 class Teacher:
     """Pays an agent for its transitions, given in units, ``expert`` being those to look like.
 
-    ``terminations`` is one of ``terminations.TERMINATIONS``; ``offset`` is for the agent to add
-    to every reward, after scaling.
+    ``terminations`` is one of ``terminations.TERMINATIONS``; ``offset`` is added to every reward,
+    after scaling.
     """
 
     def __init__(self, expert: Transitions, reward_model: RewardModel,
                  normaliser: RunningNormaliser, actor: Actor, terminations: str = 'end',
                  offset: float = 0.0) -> None:
-        self.reward_model, self.normaliser, self.offset = reward_model, normaliser, offset
-        self.absorbing = terminations == 'absorbing'
-        self._expert, self._actor = expert, actor
+        self.reward_model, self.normaliser = reward_model, normaliser
+        self.values_ends = terminations == 'absorbing'
+        """Whether what follows an end has a value of its own, which is learned."""
+        self._expert, self._actor, self._offset = expert, actor, offset
         self._statistics = normaliser
         if reward_model.needs_fixed_statistics:
             self._statistics = RunningNormaliser(expert.obs.shape[1]).to(expert.obs.device)
@@ -36,37 +37,50 @@ class Teacher:
         """Return the expert's transitions, normalised."""
         return self.normalised(self._expert)
 
-    def normalised(self, batch: Transitions) -> Transitions:
-        """Return a batch as the agent sees it."""
-        return _normalised(batch, self.normaliser)
+    def normalised(self, rows: Transitions) -> Transitions:
+        """Return rows as the agent sees them."""
+        return _normalised(rows, self.normaliser)
 
     def learn(self, agent: Transitions) -> Metrics:
         """Let the reward model learn what sets the agent's transitions apart."""
-        expert, mine = self._as_seen(self._expert), self._as_seen(agent)
-        if self.absorbing:
-            expert, mine = with_absorbing(expert), with_absorbing(mine)
+        expert, mine = self._as_judged(self._expert), self._as_judged(agent)
+        if self.values_ends:
+            expert, mine = with_absorbing_steps(expert), with_absorbing_steps(mine)
         return self.reward_model.update(expert, mine)
 
-    def reward(self, batch: Transitions) -> Tensor:
-        """Reward ``[B]`` by the reward model as it is now, without the offset."""
-        return self.reward_model.reward(self._as_seen(batch))
+    def reward(self, rows: Transitions) -> Tensor:
+        """Rewards r ``[B]`` by the reward model as it is now."""
+        return self.reward_model.reward(self._as_judged(rows))
+
+    def paid(self, reward: Tensor, scale: float = 1.0) -> Tensor:
+        """What an agent that scales rewards r gets for them: scale · r + offset."""
+        return scale * reward + self._offset
+
+    def reward_of(self, paid: Tensor) -> Tensor:
+        """Rewards r for which so much is ``paid``, unscaled."""
+        return paid - self._offset
+
+    def value_of_staying(self, reward: Tensor, discount: float, scale: float = 1.0) -> Tensor:
+        """Value of a state that is paid r for ever: (scale · r + offset) / (1 - γ)."""
+        return self.paid(reward, scale) / (1 - discount)
 
     def terminal_value(self, discount: float, scale: float = 1.0) -> Tensor:
-        """Value of what follows an end where rewards are scaled so and offset; 0-dimensional."""
+        """Value of what follows an end, to an agent that scales rewards so; 0-dimensional."""
         expert = self._expert
-        if not self.absorbing:
+        if not self.values_ends:
             return expert.obs.new_zeros(())
-        step = absorbing(expert.obs.shape[1], expert.action.shape[1], 1, expert.obs.device)
-        return (scale * self.reward_model.reward(step)[0] + self.offset) / (1 - discount)
+        step = absorbing_steps(expert.obs.shape[1], expert.action.shape[1], 1, expert.obs.device)
+        return self.value_of_staying(self.reward_model.reward(step)[0], discount, scale)
 
-    def _as_seen(self, batch: Transitions) -> Transitions:
-        seen = _normalised(batch, self._statistics)
+    def _as_judged(self, rows: Transitions) -> Transitions:
+        """Rows as the reward model sees them."""
+        judged = _normalised(rows, self._statistics)
         if self.reward_model.needs_log_prob:
             with torch.no_grad():
-                seen = replace(seen, log_prob=self._actor.log_prob(self.normaliser(batch.obs),
-                                                                   batch.action))
-        return marked(seen) if self.absorbing else seen
+                judged = replace(judged, log_prob=self._actor.log_prob(
+                    self.normaliser(rows.obs), rows.action))
+        return marked(judged) if self.values_ends else judged
 
 
-def _normalised(batch: Transitions, statistics: RunningNormaliser) -> Transitions:
-    return replace(batch, obs=statistics(batch.obs), next_obs=statistics(batch.next_obs))
+def _normalised(rows: Transitions, statistics: RunningNormaliser) -> Transitions:
+    return replace(rows, obs=statistics(rows.obs), next_obs=statistics(rows.next_obs))

@@ -5,11 +5,20 @@ agent to end early, or never to (Kostrikov et al., DAC, ICLR 2019, section 4.1).
 end can be
 
     end         nothing: V = 0;
-    absorbing   a state s_a in which the agent stays for ever and whose reward is learned:
-                V = r(s_a) / (1 - γ) (their section 4.2);
+    absorbing   a state in which the agent stays for ever, each step of it worth r_e, which is
+                learned: V = r_e / (1 - γ) (their section 4.2);
     ignore      what would follow a time limit: V(s').
 
 A constant added to every reward (``reward_offset``) shifts the bias by hand.
+
+Where r_e comes from depends on what it is that learns a reward:
+
+    a reward model   learns it as the reward of a transition like others. It is shown the
+                     *absorbing state*: zeros and, in a further component of every observation, a
+                     1 that tells it from real states, into which ends lead and which leads to
+                     itself (``marked``, ``with_absorbing_steps``). ``Teacher`` does this.
+    an agent whose   has no transition to ask about: r_e is one number, its *reward after the
+    values imply it  end*, learned with its values. ``agents/implied_reward.py`` does this.
 """
 
 from __future__ import annotations
@@ -24,22 +33,23 @@ from drail_ros.learn.transitions import Transitions, joined
 TERMINATIONS = ('end', 'absorbing', 'ignore')
 
 
-def marked(batch: Transitions) -> Transitions:
+def marked(rows: Transitions) -> Transitions:
     """Append a 0 to real states; the absorbing state, zeros and a 1, takes the place of ends."""
-    over = batch.terminated[:, None]
-    following = torch.cat([batch.next_obs.masked_fill(over, 0.0), over.to(batch.obs.dtype)], 1)
-    return replace(batch, obs=pad(batch.obs, (0, 1)), next_obs=following,
-                   terminated=torch.zeros_like(batch.terminated))
+    over = rows.terminated[:, None]
+    following = torch.cat([rows.next_obs.masked_fill(over, 0.0), over.to(rows.obs.dtype)], 1)
+    return replace(rows, obs=pad(rows.obs, (0, 1)), next_obs=following,
+                   terminated=torch.zeros_like(rows.terminated))
 
 
-def absorbing(obs_size: int, action_size: int, count: int, device: torch.device) -> Transitions:
-    """Return steps from the absorbing state to itself; ``obs_size`` without the indicator."""
+def absorbing_steps(obs_size: int, action_size: int, count: int,
+                    device: torch.device) -> Transitions:
+    """Return steps from the absorbing state to itself; ``obs_size`` is that of real states."""
     state = torch.zeros(count, obs_size + 1, device=device)
     state[:, -1] = 1.0
-    return Transitions(state, torch.zeros(count, action_size, device=device), state)
+    return Transitions.of(state, torch.zeros(count, action_size, device=device), state)
 
 
-def with_absorbing(batch: Transitions) -> Transitions:
-    """Append to a marked batch one step in the absorbing state for each step into it."""
-    return joined(batch, absorbing(batch.obs.shape[1] - 1, batch.action.shape[1],
-                                   int(batch.next_obs[:, -1].sum()), batch.obs.device))
+def with_absorbing_steps(rows: Transitions) -> Transitions:
+    """Append to marked rows one step in the absorbing state for each step into it."""
+    return joined(rows, absorbing_steps(rows.obs.shape[1] - 1, rows.action.shape[1],
+                                        int(rows.next_obs[:, -1].sum()), rows.obs.device))

@@ -65,8 +65,8 @@ class TrainingLoop(ABC):
             self.generator.set_state(state['generator'])
         self.folder.start_log(self.step)
 
-    def run(self, should_stop: Callable[[], bool] = lambda: False,
-            save_asked: threading.Event | None = None) -> None:
+    def train(self, should_stop: Callable[[], bool] = lambda: False,
+              save_asked: threading.Event | None = None) -> None:
         """Train to the end, or until ``should_stop``; what was learned is saved either way."""
         try:
             while not self.is_finished() and not should_stop():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,13 @@ class Trainer(TrainingLoop):
         task = sim.task
         make_agent, make_reward = plugins_of(run)
         self.normaliser = RunningNormaliser(task.observation_size).to(self.device)
-        self.agent: Agent = make_agent(self.normaliser, task.action_size, run.num_envs,
+        self.agent: Agent = make_agent(task.observation_size, task.action_size, run.num_envs,
                                        run.learner, self.generator)
         self.reward_model: RewardModel = make_reward(
             task.observation_size + (run.terminations == 'absorbing'), task.action_size,
             run.reward, self.generator)
         self.policy = Policy(self.normaliser, self.agent.actor)
-        self.teacher = Teacher(self._batch_of(demonstrations), self.reward_model,
+        self.teacher = Teacher(self._rows_of(demonstrations), self.reward_model,
                                self.normaliser, self.agent.actor, run.terminations,
                                run.reward_offset)
         self.seconds = dict.fromkeys(('simulation', 'reward_model', 'policy'), 0.0)
@@ -61,7 +62,7 @@ class Trainer(TrainingLoop):
         with self._timed('simulation'), one_thread():
             rollout = self._collect()
         with self._timed('policy'):
-            self.agent.remember(rollout)
+            self.agent.remember(rollout, self.teacher.normalised(rollout.transitions()))
         self.normaliser.update(rollout.obs.flatten(0, 1))
         with self._timed('reward_model'):
             metrics = self.teacher.learn(self.agent.experience())
@@ -115,27 +116,34 @@ class Trainer(TrainingLoop):
         self._obs = self.sim.set_state({k: v.numpy() for k, v in state['sim'].items()})
 
     def _collect(self) -> Rollout:
-        steps = []
-        for _ in range(self.run_settings.rollout_steps):
-            action, log_prob = self.agent.act(self.normaliser(self._tensor(self._obs)))
-            step = self.sim.step(action.clamp(-1.0, 1.0).cpu().numpy())
-            over = step.terminated & (self.run_settings.terminations != 'ignore')
-            steps.append((self._tensor(self._obs), action, *map(self._tensor, (
-                step.final_obs, step.reward)), log_prob, *map(self._tensor, (
-                    over, step.terminated | step.truncated))))
-            self._obs = step.obs
-            self.episodes.add(step)
-        return Rollout(*(torch.stack(column) for column in zip(*steps)))
+        return Rollout.stacked([self._step() for _ in range(self.run_settings.rollout_steps)])
 
-    def _batch_of(self, demonstrations: Demonstrations | None) -> Transitions:
+    def _step(self) -> Rollout:
+        """One step of every environment."""
+        obs = self._tensor(self._obs)
+        action, log_prob = self.agent.act(self.normaliser(obs))
+        step = self.sim.step(action.clamp(-1.0, 1.0).cpu().numpy())
+        self._obs = step.obs
+        self.episodes.add(step)
+        return Rollout(
+            obs=obs, action=action, next_obs=self._tensor(step.final_obs),
+            reward=self._tensor(step.reward), log_prob=log_prob,
+            terminated=self._tensor(self._without_value(step.terminated)),
+            ended=self._tensor(step.terminated | step.truncated))
+
+    def _rows_of(self, demonstrations: Demonstrations | None) -> Transitions:
         """Transitions of the expert; its ends count as the agent's do."""
         if demonstrations is None:
             task = self.sim.task
-            return Transitions(*(torch.zeros((0, size), device=self.device) for size in (
-                task.observation_size, task.action_size, task.observation_size)))
-        terminated = demonstrations.terminated & (self.run_settings.terminations != 'ignore')
-        return Transitions(*(torch.tensor(array, device=self.device) for array in (
-            demonstrations.obs, demonstrations.action, demonstrations.next_obs, terminated)))
+            obs = torch.zeros((0, task.observation_size), device=self.device)
+            return Transitions.of(obs, torch.zeros((0, task.action_size), device=self.device), obs)
+        d, column = demonstrations, partial(torch.tensor, device=self.device)
+        return Transitions.of(column(d.obs), column(d.action), column(d.next_obs),
+                              terminated=column(self._without_value(d.terminated)))
+
+    def _without_value(self, terminated: np.ndarray) -> np.ndarray:
+        """Ends after which no value follows, of all ends of the task."""
+        return terminated & (self.run_settings.terminations != 'ignore')
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(array, device=self.device)
