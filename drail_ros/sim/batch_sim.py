@@ -17,6 +17,10 @@ State = dict[str, Array]
 """Exact state as named arrays, first axis N; what a checkpoint stores."""
 
 
+class SimulationStopped(KeyboardInterrupt):
+    """Asked to stop while no simulator answers: what was simulated last is not known."""
+
+
 @dataclass(frozen=True)
 class Step:
     """Outcome of one control step of N environments.

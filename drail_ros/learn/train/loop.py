@@ -19,7 +19,7 @@ from drail_ros.learn.train.checkpoint import load_checkpoint, save_checkpoint
 from drail_ros.learn.train.compute import pick_device, use_fast_matmul
 from drail_ros.learn.train.folder import BEST_POLICY, POLICY, RunFolder
 from drail_ros.learn.train.settings import OfflineSettings, OnlineSettings
-from drail_ros.sim.batch_sim import BatchSim
+from drail_ros.sim.batch_sim import BatchSim, SimulationStopped
 
 Report = Callable[[int, dict[str, float]], None]
 """Called with a step of the log and its metrics."""
@@ -48,6 +48,8 @@ class TrainingLoop(ABC):
         global_seed(run.seed)
         self._demonstrations_hash = demonstrations.content_hash() if demonstrations else ''
         self.step, self.best = 0, -math.inf
+        self._unfinished: dict[str, float] | None = None
+        """Metrics of an iteration that was learned from but not yet judged and logged."""
 
     def begin(self) -> None:
         """Create or continue the folder.
@@ -61,28 +63,42 @@ class TrainingLoop(ABC):
         if run.resume and self.folder.checkpoint.exists():
             state = load_checkpoint(self.folder.checkpoint)
             self.step, self.best = state['step'], state['best']
+            self._unfinished = state['unfinished']
             self.load_state(state)
             self.generator.set_state(state['generator'])
-        self.folder.start_log(self.step)
+        # The row of an iteration still to be judged is written when it is.
+        self.folder.start_log(self.step - (self._unfinished is not None))
 
     def train(self, should_stop: Callable[[], bool] = lambda: False,
               save_asked: threading.Event | None = None) -> None:
-        """Train to the end, or until ``should_stop``; what was learned is saved either way."""
+        """Train to the end, or until ``should_stop``; what was learned is saved either way.
+
+        Where simulators fell silent after that, the iteration they cut off is left out.
+        """
         try:
+            if self._unfinished is not None:
+                self._finish_iteration(self._unfinished)
             while not self.is_finished() and not should_stop():
-                metrics = self.iterate()
-                if self.is_due(self.run_settings.evaluate_every):
-                    metrics |= self.evaluate()
-                self.folder.log(self.step, metrics)
-                self._report(self.step, metrics)
+                self._unfinished = self.iterate()
+                self._finish_iteration(self._unfinished)
                 asked = save_asked is not None and save_asked.is_set()
                 if asked or self.is_due(self.run_settings.checkpoint_every):
                     self.save()
                     if save_asked is not None:
                         save_asked.clear()
+        except SimulationStopped:
+            if self._unfinished is None:
+                self.rewind()
         finally:
             self.folder.close()
         self.save()
+
+    def _finish_iteration(self, metrics: dict[str, float]) -> None:
+        if self.is_due(self.run_settings.evaluate_every):
+            metrics = metrics | self.evaluate()
+        self.folder.log(self.step, metrics)
+        self._unfinished = None
+        self._report(self.step, metrics)
 
     def save(self) -> None:
         """Write the checkpoint and the policy as it is now."""
@@ -92,6 +108,9 @@ class TrainingLoop(ABC):
     @abstractmethod
     def iterate(self) -> dict[str, float]:
         """Run one iteration, count it in ``step`` and return what there is to log."""
+
+    def rewind(self) -> None:
+        """Undo what an iteration did before it learned, when its simulation was cut off."""
 
     @abstractmethod
     def is_finished(self) -> bool:
@@ -150,8 +169,8 @@ class TrainingLoop(ABC):
                 'seed': run.seed, 'step': self.step, 'demonstrations': self._demonstrations_hash}
 
     def _whole_state(self) -> dict[str, Any]:
-        return {'step': self.step, 'best': self.best, 'generator': self.generator.get_state(),
-                **self.state()}
+        return {'step': self.step, 'best': self.best, 'unfinished': self._unfinished,
+                'generator': self.generator.get_state(), **self.state()}
 
 
 def evaluation_metrics(prefix: str, result: Evaluation) -> dict[str, float]:

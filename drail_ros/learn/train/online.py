@@ -26,7 +26,7 @@ from drail_ros.learn.train.compute import one_thread
 from drail_ros.learn.train.loop import OnBest, Report, TrainingLoop, evaluation_metrics
 from drail_ros.learn.train.settings import OnlineSettings, plugins_of
 from drail_ros.learn.transitions import Transitions
-from drail_ros.sim.batch_sim import BatchSim
+from drail_ros.sim.batch_sim import BatchSim, State
 
 
 class Trainer(TrainingLoop):
@@ -52,9 +52,14 @@ class Trainer(TrainingLoop):
                                run.reward_offset)
         self.seconds = dict.fromkeys(('simulation', 'reward_model', 'policy'), 0.0)
         self.episodes = EpisodeMeter(run.num_envs, task.has_success)
+        self._obs: np.ndarray
+        self._sim_state: State = {}
+        """After the latest rollout: with it, saving needs no simulator."""
         self.begin()
-        if self.step == 0:
+        if not self._sim_state:
             self._obs = sim.reset(run.seed)
+            self._sim_state = sim.get_state()
+        self._before_rollout = self._rollout_state()
 
     def iterate(self) -> dict[str, float]:
         """Run one iteration and return what there is to log."""
@@ -87,7 +92,6 @@ class Trainer(TrainingLoop):
 
     def evaluate(self) -> dict[str, float]:
         """Judge the mean action and samples; training goes on as if nothing happened."""
-        before = self.sim.get_state()
         seed, episodes = self.run_settings.seed + EVALUATION_SEED, (
             self.run_settings.evaluation_episodes)
         sampler = torch.Generator(self.device).manual_seed(seed)
@@ -95,7 +99,7 @@ class Trainer(TrainingLoop):
             result = evaluate(self.sim, self.policy.act, episodes, seed)
             sampled = evaluate(self.sim, lambda obs: self.policy.act(obs, sampler), episodes,
                                seed)
-        self._obs = self.sim.set_state(before)
+        self._obs = self.sim.set_state(self._sim_state)
         return (evaluation_metrics('evaluation', result)
                 | evaluation_metrics('evaluation_sampled', sampled) | self.keep_best(result))
 
@@ -104,7 +108,7 @@ class Trainer(TrainingLoop):
         return {'seconds': self.seconds, 'episodes': self.episodes.get_state(),
                 'normaliser': self.normaliser.state_dict(),
                 'agent': self.agent.state_dict(),
-                'reward_model': self.reward_model.state_dict(), 'sim': self.sim.get_state()}
+                'reward_model': self.reward_model.state_dict(), 'sim': self._sim_state}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from ``state``."""
@@ -113,10 +117,24 @@ class Trainer(TrainingLoop):
         self.normaliser.load_state_dict(state['normaliser'])
         self.agent.load_state_dict(state['agent'])
         self.reward_model.load_state_dict(state['reward_model'])
-        self._obs = self.sim.set_state({k: v.numpy() for k, v in state['sim'].items()})
+        self._sim_state = {k: v.numpy() for k, v in state['sim'].items()}
+        self._obs = self.sim.set_state(self._sim_state)
+
+    def rewind(self) -> None:
+        """Go back to before the rollout that was cut off; the simulators may be gone."""
+        generator, episodes = self._before_rollout
+        self.generator.set_state(generator)
+        self.episodes.set_state(episodes)
+
+    def _rollout_state(self) -> tuple[torch.Tensor, State]:
+        """What a rollout changes beside the simulation."""
+        return self.generator.get_state(), self.episodes.get_state()
 
     def _collect(self) -> Rollout:
-        return Rollout.stacked([self._step() for _ in range(self.run_settings.rollout_steps)])
+        self._before_rollout = self._rollout_state()
+        rollout = Rollout.stacked([self._step() for _ in range(self.run_settings.rollout_steps)])
+        self._sim_state = self.sim.get_state()
+        return rollout
 
     def _step(self) -> Rollout:
         """One step of every environment."""
