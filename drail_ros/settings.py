@@ -41,8 +41,8 @@ class Spec:
         if self.unit:
             parts.append(f'[{self.unit}]')
         if self.choices:
-            parts.append('one of ' + ', '.join(self.choices))
-        elif self.low is not None or self.high is not None:
+            return ' '.join(parts) + '; one of ' + ', '.join(self.choices)
+        if self.low is not None or self.high is not None:
             parts.append(f'in [{_bound(self.low, "-inf")}, {_bound(self.high, "inf")}]')
         return ' '.join(parts)
 
