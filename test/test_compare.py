@@ -158,6 +158,8 @@ def test_the_tail_of_a_log_shows_a_progress_bar_once(tmp_path: Path) -> None:
     pytest.param(['--set', 'reward.no_such=1'], 'reward.no_such', id='unknown setting'),
     pytest.param(['--set', 'width'], 'NAME=VALUE', id='no value'),
     pytest.param(['--set', 'wail:reward.width=8'], "'wail'", id='algorithm not compared'),
+    pytest.param(['--set', 'gail:seed=8'], "'seed' cannot be set", id='of one'),
+    pytest.param(['--set', 'noise=1', 'noise=2'], "'noise' is assigned twice", id='twice'),
     pytest.param(['--set', 'seed=8'], "'seed' cannot be set", id='given by the comparison'),
     pytest.param(['--noise', '9'], 'noise level', id='out of range'),
     pytest.param(['--agent', 'pppo'], 'did you mean ppo', id='agent'),
