@@ -8,11 +8,19 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drail_ros import __version__, plugins, settings
 from drail_ros.errors import INTERRUPTED, UserError
+
+if TYPE_CHECKING:
+    from drail_ros.learn.train.settings import RunSettings
+
+_COMMAND_LINE = 'command line'
+_LISTED = ('task', 'algorithm', 'agent')
+"""Settings whose choices are told below the help of all."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         options = _parser(words).parse_args(words)
-        return options.run(options)
+        return options.execute(options)
     except UserError as error:
         print(f'drail: {error}', file=sys.stderr)
         return 1
@@ -54,11 +62,11 @@ def _add_demos(commands: argparse._SubParsersAction) -> None:
                          help="lowest and highest noise level (default: the task's)")
     collect.add_argument('--seed', type=int, default=0)
     collect.add_argument('--output', type=Path, help="folder (default: the task's own)")
-    collect.set_defaults(run=_collect)
+    collect.set_defaults(execute=_collect)
     info = actions.add_parser('info', help='print and plot what is in a folder')
     info.add_argument('path', type=Path, help='folder of demonstrations')
     info.add_argument('--plot', type=Path, metavar='PNG', help='draw the demonstrations')
-    info.set_defaults(run=_info)
+    info.set_defaults(execute=_info)
 
 
 def _collect(options: argparse.Namespace) -> int:
@@ -90,22 +98,51 @@ def _info(options: argparse.Namespace) -> int:
 
 def _add_train(commands: argparse._SubParsersAction, words: Sequence[str]) -> None:
     train = commands.add_parser(
-        'train', help='train in this process',
-        description='Settings below are those of the chosen --task, --algorithm, '
-                    '--agent and --preset.')
-    if 'train' in words:
-        from drail_ros.learn.train.names import CHOSEN_FIRST
-        from drail_ros.learn.train.settings import make_run_settings
-        first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        for name in CHOSEN_FIRST:
-            first.add_argument(f'--{name}', default=argparse.SUPPRESS)
-        chosen = vars(first.parse_known_args(words[1:])[0])
-        for spec in settings.specs(make_run_settings(chosen)).values():
-            train.add_argument(_flag(spec.name), dest=spec.name, default=argparse.SUPPRESS,
-                               metavar=spec.type.__name__.upper(),
-                               help=f'{spec.describe()} (default: {spec.default!r})'.replace(
-                                   '%', '%%'))
-    train.set_defaults(run=_train)
+        'train', help='train in this process', allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description='Settings below are those of the chosen --task, --algorithm, --agent and '
+                    '--preset.')
+    train.set_defaults(execute=_train)
+    if words[:1] != ['train']:
+        return
+    train.add_argument('--config', type=Path, metavar='FILE',
+                       help='YAML file of settings, or the folder of a run; what is given beside '
+                            'it wins')
+    train.add_argument('--show-settings', action='store_true',
+                       help='print every setting and where its value comes from; train nothing')
+    from drail_ros.learn.train.names import choices
+    train.epilog = '\n\n'.join(_listed(title, names) for title, names in choices().items())
+    for spec in settings.specs(_chosen_settings(words[1:])).values():
+        train.add_argument(
+            _flag(spec.name), dest=spec.name, default=argparse.SUPPRESS, metavar=_metavar(spec),
+            help=f'{spec.describe()} (default: {spec.default!r})'.replace('%', '%%'))
+
+
+def _chosen_settings(words: Sequence[str]) -> settings.Settings:
+    """Settings of the run that the words choose, before all of them can be understood."""
+    from drail_ros.learn.train.names import CHOSEN_FIRST
+    from drail_ros.learn.train.settings import resolve
+    first = argparse.ArgumentParser('drail train', add_help=False, allow_abbrev=False)
+    first.add_argument('--config', type=Path)
+    for name in CHOSEN_FIRST:
+        first.add_argument(f'--{name}', default=argparse.SUPPRESS)
+    chosen = vars(first.parse_known_args(words)[0])
+    config = chosen.pop('config')
+    return resolve({_COMMAND_LINE: chosen}, config).settings
+
+
+def _listed(title: str, summaries: Mapping[str, str]) -> str:
+    width = max(map(len, summaries))
+    return '\n'.join([f'{title}:', *(f'  {name:{width}}  {summary}'
+                                     for name, summary in summaries.items())])
+
+
+def _metavar(spec: settings.Spec) -> str:
+    if spec.choices:
+        return '|'.join(spec.choices)
+    if spec.type is bool:
+        return 'true|false'
+    return spec.name.upper() if spec.name in _LISTED else spec.type.__name__.upper()
 
 
 def _flag(name: str) -> str:
@@ -113,21 +150,30 @@ def _flag(name: str) -> str:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from drail_ros.learn.train.settings import resolve
+    given = {name: value for name, value in vars(options).items()
+             if name not in ('command', 'execute', 'config', 'show_settings')}
+    resolved = resolve({_COMMAND_LINE: given}, options.config)
+    if options.show_settings:
+        print(resolved)
+        return 0
+    return _train_here(resolved.settings)
+
+
+def _train_here(run: RunSettings) -> int:
     from drail_ros import pipeline
-    from drail_ros.learn.train.settings import OnlineSettings, make_run_settings, task_of
+    from drail_ros.learn.train.settings import length_of, task_of
     from drail_ros.sim.make import make_sim
-    from drail_ros.view.progress import ProgressBar
-    given = {k: v for k, v in vars(options).items() if k not in ('command', 'run')}
-    run = make_run_settings(given, 'drail train')
+    from drail_ros.view.progress import Progress
     demonstrations = pipeline.demonstrations_for(run, print)
-    bar = (ProgressBar(run.total_steps, 'step') if isinstance(run, OnlineSettings)
-           else ProgressBar(int(settings.values(run)['learner.epochs']), 'epoch'))
+    progress = Progress(*length_of(run))
     sim = make_sim(task_of(run), run.num_envs, run.noise)
     interrupted = _StopOnce()
     try:
-        path = pipeline.train(run, demonstrations, sim, bar.report, interrupted)
+        path = pipeline.train(run, demonstrations, sim, progress.report, interrupted,
+                              on_begin=progress.begin)
     finally:
-        bar.close()
+        progress.close()
         sim.close()
     print(f'policy exported to {path}')
     if interrupted():
@@ -152,7 +198,7 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
     command.add_argument('--set', nargs='+', action='extend', default=[],
                          metavar='[ALGORITHM:]NAME=VALUE',
                          help='other settings, of all runs that have them or of one algorithm')
-    command.set_defaults(run=_compare)
+    command.set_defaults(execute=_compare)
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -162,11 +208,7 @@ def _compare(options: argparse.Namespace) -> int:
         name: given[name] for name in ('agent', 'noise', 'preset', 'total_steps', 'demo_path')
         if name in given}
     special: dict[str, dict[str, object]] = {}
-    for assignment in options.set:
-        name, separator, value = assignment.partition('=')
-        if not separator:
-            raise UserError('a setting has the wrong form', found=assignment,
-                            expected='NAME=VALUE or ALGORITHM:NAME=VALUE')
+    for name, value in settings.assigned(options.set).items():
         algorithm, _, name = name.rpartition(':')
         (special.setdefault(algorithm, {}) if algorithm else common)[name] = value
     output = options.output or Path('runs') / f'compare_{options.task}'
@@ -197,7 +239,7 @@ def _add_eval(commands: argparse._SubParsersAction) -> None:
     command.add_argument('--noise', type=float, default=0.0, help='0: that of the training')
     command.add_argument('--seed', type=int, default=0)
     command.add_argument('--sampled', action='store_true', help='sample actions')
-    command.set_defaults(run=_eval)
+    command.set_defaults(execute=_eval)
 
 
 def _eval(options: argparse.Namespace) -> int:
@@ -213,7 +255,7 @@ def _add_export(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser('export', help='write a policy as one self-describing ONNX file')
     command.add_argument('policy', type=Path, help='run folder or .safetensors')
     command.add_argument('output', type=Path, help='.onnx file to write')
-    command.set_defaults(run=_export)
+    command.set_defaults(execute=_export)
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -229,11 +271,11 @@ def _add_plot(commands: argparse._SubParsersAction) -> None:
     curves = kinds.add_parser('curves', help='success over environment steps')
     curves.add_argument('runs', type=Path, nargs='+', help='run folders; seeds are averaged')
     curves.add_argument('--output', type=Path, default=Path('curves.png'))
-    curves.set_defaults(run=_plot_curves)
+    curves.set_defaults(execute=_plot_curves)
     sine = kinds.add_parser('sine', help='rewards learned on task sine, on one scale')
     sine.add_argument('runs', type=Path, nargs='+', help='run folders of task sine')
     sine.add_argument('--output', type=Path, default=Path('sine.png'))
-    sine.set_defaults(run=_plot_sine)
+    sine.set_defaults(execute=_plot_sine)
 
 
 def _plot_curves(options: argparse.Namespace) -> int:
@@ -257,11 +299,11 @@ def _add_up(commands: argparse._SubParsersAction) -> None:
     up.add_argument('stack', choices=sorted(STACKS))
     up.add_argument('assignments', nargs='*', metavar='name:=value',
                     help='arguments of the stack')
-    up.set_defaults(run=lambda options: _up(options.stack, options.assignments))
+    up.set_defaults(execute=lambda options: _up(options.stack, options.assignments))
     demo = commands.add_parser('demo', help='train_fetch, then evaluate what it exported')
     demo.add_argument('assignments', nargs='*', metavar='name:=value',
                       help='parameters of train_fetch, such as seed:=1')
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(execute=_demo)
 
 
 def _up(stack: str, assignments: Sequence[str]) -> int:
@@ -272,7 +314,7 @@ def _up(stack: str, assignments: Sequence[str]) -> int:
 def _demo(options: argparse.Namespace) -> int:
     """Learn to push, then serve the result to the simulated robot; a second call resumes."""
     output = 'runs/demo'
-    status = _up('train_fetch', [f'output_dir:={output}', 'resume:=true', 'stop_at_success:=0.95',
+    status = _up('train_fetch', [f'output_dir:={output}', 'resume:=auto', 'stop_at_success:=0.95',
                                  *options.assignments])
     if status:
         return status

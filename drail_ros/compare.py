@@ -1,7 +1,7 @@
-"""``drail compare``: run several algorithms with several seeds, judge them alike, tell the result.
+"""``drail compare``: try several algorithms with several seeds, judge them alike, tell the result.
 
-Every run is a ``drail train`` in a process of its own. What is finished is left alone and what was
-begun is resumed, so that the same command goes on after anything that stopped it.
+Every trial is a ``drail train`` in a process of its own. What is finished is left alone and what
+was begun is resumed, so that the same command goes on after anything that stopped it.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ from drail_ros.errors import INTERRUPTED, UserError, unknown_name
 from drail_ros.files import read_json, read_tensors, write_json
 from drail_ros.learn.nets.policy import PlanningPolicy, load_policy
 from drail_ros.learn.train.compute import one_thread
+from drail_ros.learn.train.config import read_record
 from drail_ros.learn.train.folder import POLICY, read_metrics
 from drail_ros.learn.train.settings import (
     OnlineSettings,
     RunSettings,
     check_unchanged,
+    length_of,
     make_run_settings,
     task_of,
 )
 from drail_ros.view.comparison import Outcome, write_comparison
 
 FINAL, LOG = 'final.json', 'log.txt'
-"""In the folder of a run: how its last policy fared in episodes of their own; what it printed."""
+"""In a trial's folder: how its last policy fared in episodes of their own; what it printed."""
 OWN = ('task', 'algorithm', 'seed', 'output_dir', 'resume')
-"""Settings that the comparison itself gives to each run."""
+"""Settings that the comparison itself gives to each trial."""
 _EVALUATION_SEED = 7_000
-"""Far from every run's seed, from which the evaluations while training draw their episodes."""
+"""Far from every trial's seed, from which the evaluations while training draw their episodes."""
 _ENDING = ((signal.SIGINT, 60.0), (signal.SIGINT, 5.0), (signal.SIGKILL, 5.0))
-"""Signals to a run and seconds to obey: finish the iteration and save, end at once, be ended."""
+"""Signals to a trial and seconds to obey: finish the iteration and save, end at once, be ended."""
 _POLL_S = 0.1
 _TAIL_LINES = 12
 
@@ -57,12 +59,12 @@ class Comparison:
     episodes: int = 100
     jobs: int = 1
     common: Mapping[str, object] = field(default_factory=dict)
-    """Settings of all runs that have them."""
+    """Settings of all trials that have them."""
     special: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    """Settings of the runs of one algorithm."""
+    """Settings of the trials of one algorithm."""
 
-    def runs(self) -> list[Run]:
-        """Return all runs, seed by seed, so that a comparison of few seeds is ready first.
+    def trials(self) -> list[Trial]:
+        """Return all trials, seed by seed, so that a comparison of few seeds is ready first.
 
         Raises:
             UserError: a name or value is wrong.
@@ -73,7 +75,7 @@ class Comparison:
             {'task': self.task, 'algorithm': name, **self._agent(name)})))
             for name in self.algorithms}
         everything = set().union(*known.values())
-        return [self._run(algorithm, seed, everything - known[algorithm])
+        return [self._trial(algorithm, seed, everything - known[algorithm])
                 for seed in dict.fromkeys(self.seeds)
                 for algorithm in dict.fromkeys(self.algorithms)]
 
@@ -107,18 +109,18 @@ class Comparison:
         asked = {**self.common, **self.special.get(algorithm, {})}
         return {k: v for k, v in asked.items() if k == 'agent' and has_choice}
 
-    def _run(self, algorithm: str, seed: int, foreign: set[str]) -> Run:
+    def _trial(self, algorithm: str, seed: int, foreign: set[str]) -> Trial:
         """``foreign`` settings belong to other algorithms of the comparison."""
         folder = self.output / f'{algorithm}_{seed}'
         common = {k: v for k, v in self.common.items() if k not in {'agent', *foreign}}
         given = {'task': self.task, 'algorithm': algorithm, **self._agent(algorithm),
                  'seed': seed, 'output_dir': str(folder), **common,
                  **self.special.get(algorithm, {})}
-        return Run(algorithm, seed, folder, given, make_run_settings(given, 'drail compare'))
+        return Trial(algorithm, seed, folder, given, make_run_settings(given, 'drail compare'))
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Trial:
     """One algorithm with one seed."""
 
     algorithm: str
@@ -149,13 +151,12 @@ class Run:
             return False
         values: dict[str, Any] = settings.values(self.settings)
         goal = values.get('stop_at_success', 0.0)
-        total = values['total_steps'] if self.is_online else values['learner.epochs']
+        total, _ = length_of(self.settings)
         if rows[-1]['step'] < total and not 0 < goal <= rows[-1].get('evaluation/best', -1.0):
             return False
         if read_tensors(self.folder / POLICY, 'policy')[1]['step'] != rows[-1]['step']:
             return False  # killed between its last row and its last policy
-        recorded = read_json(self.folder / 'run.json')['settings']
-        check_unchanged(recorded, self.settings, str(self.folder))
+        check_unchanged(read_record(self.folder)['settings'], self.settings, str(self.folder))
         return True
 
     def start(self, jobs: int) -> subprocess.Popen | None:
@@ -173,7 +174,7 @@ class Run:
             except BlockingIOError:
                 return None
             return subprocess.Popen(
-                [sys.executable, '-m', 'drail_ros.cli', 'train', *flags, '--resume=true'],
+                [sys.executable, '-m', 'drail_ros.cli', 'train', *flags, '--resume=auto'],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True)
 
@@ -186,36 +187,37 @@ class Run:
 
 
 def compare(what: Comparison, say: Callable[[str], None]) -> int:
-    """Run all that is not finished, evaluate, and write figure and tables; return exit status.
+    """Train all that is not finished, evaluate, and write figure and tables; return exit status.
 
     Raises:
-        UserError: a setting is wrong, or nothing could be run.
+        UserError: a setting is wrong, or nothing could be trained.
 
     """
-    runs = what.runs()
-    todo = [run for run in runs if not run.is_finished()]
+    trials = what.trials()
+    todo = [trial for trial in trials if not trial.is_finished()]
     what.output.mkdir(parents=True, exist_ok=True)
-    say(f'{len(runs)} runs, {len(runs) - len(todo)} of them finished before')
+    say(f'{len(trials)} runs, {len(trials) - len(todo)} of them finished before')
     try:
         with _ended_like_ctrl_c():
-            failed = _run_all(todo, what.jobs, say)
-            outcomes = [_judge(run, what.episodes, say) for run in runs if run not in failed]
+            failed = _train_all(todo, what.jobs, say)
+            outcomes = [_judge(trial, what.episodes, say)
+                        for trial in trials if trial not in failed]
     except KeyboardInterrupt:
         say('interrupted; the same command goes on')
         return INTERRUPTED
     if not outcomes:
         raise UserError('no run was finished', found=f'see {what.output}/*/{LOG}')
-    table = write_comparison(outcomes, task_of(runs[0].settings), what.command(), what.output)
+    table = write_comparison(outcomes, task_of(trials[0].settings), what.command(), what.output)
     say(f'\n{table}\nwritten to {what.output}: comparison.png, comparison.md, comparison.csv\n'
         f'the same again, or more of it: {what.command()}')
     if failed:
-        say(f'failed and left out: {", ".join(run.name for run in failed)}')
+        say(f'failed and left out: {", ".join(trial.name for trial in failed)}')
     return 1 if failed else 0
 
 
 @contextlib.contextmanager
 def _ended_like_ctrl_c() -> Iterator[None]:
-    """Have ``kill`` and a closed terminal stop the runs as well."""
+    """Have ``kill`` and a closed terminal stop the trials as well."""
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
     before = {number: signal.signal(number, interrupt)
@@ -227,29 +229,29 @@ def _ended_like_ctrl_c() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _run_all(todo: Sequence[Run], jobs: int, say: Callable[[str], None]) -> list[Run]:
-    """Run all, so many at a time; return those that failed."""
-    waiting, running = list(todo), dict[Run, subprocess.Popen]()
-    failed: list[Run] = []
-    elsewhere: set[Run] = set()
+def _train_all(todo: Sequence[Trial], jobs: int, say: Callable[[str], None]) -> list[Trial]:
+    """Train all, so many at a time; return those that failed."""
+    waiting, running = list(todo), dict[Trial, subprocess.Popen]()
+    failed: list[Trial] = []
+    elsewhere: set[Trial] = set()
     try:
         while waiting or running:
-            for run in waiting[:]:
+            for trial in waiting[:]:
                 if len(running) == jobs:
                     break
-                process = run.start(jobs)
+                process = trial.start(jobs)
                 if process:
-                    waiting.remove(run)
-                    running[run] = process
-                    say(f'{run.name} begins ({len(waiting)} to follow)')
-                elif run not in elsewhere:
-                    elsewhere.add(run)
-                    say(f'{run.name} is still run by a comparison before this one; waiting')
+                    waiting.remove(trial)
+                    running[trial] = process
+                    say(f'{trial.name} begins ({len(waiting)} to follow)')
+                elif trial not in elsewhere:
+                    elsewhere.add(trial)
+                    say(f'{trial.name} is still run by a comparison before this one; waiting')
             time.sleep(_POLL_S)
-            for run in [run for run, process in running.items() if process.poll() is not None]:
-                if code := running.pop(run).returncode:
-                    failed.append(run)
-                    say(f'{run.name} failed with exit status {code}:\n{run.tail()}')
+            for trial in [t for t, process in running.items() if process.poll() is not None]:
+                if code := running.pop(trial).returncode:
+                    failed.append(trial)
+                    say(f'{trial.name} failed with exit status {code}:\n{trial.tail()}')
     finally:
         _end(list(running.values()))
     return failed
@@ -267,9 +269,9 @@ def _end(processes: Sequence[subprocess.Popen]) -> None:
             return
 
 
-def _judge(run: Run, episodes: int, say: Callable[[str], None]) -> Outcome:
+def _judge(trial: Trial, episodes: int, say: Callable[[str], None]) -> Outcome:
     """Evaluate the last policy, its actions and, where it has any, samples; unless it was."""
-    path, file = run.folder / FINAL, run.folder / POLICY
+    path, file = trial.folder / FINAL, trial.folder / POLICY
     policy, info = load_policy(file)
     final = read_json(path) if path.exists() else {}
     if final.get('episodes', 0) < episodes or final.get('step') != info['step']:
@@ -281,7 +283,7 @@ def _judge(run: Run, episodes: int, say: Callable[[str], None]) -> Outcome:
                 result, _ = pipeline.evaluate_policy(file, episodes=episodes, noise=0.0,
                                                     seed=_EVALUATION_SEED, sampled=sampled)
             final |= {name: result.score, 'episodes': result.episodes}
-            say(f'{run.name}{", sampled" if sampled else ""}: {result}')
+            say(f'{trial.name}{", sampled" if sampled else ""}: {result}')
         write_json(path, final)
-    return Outcome(run.algorithm, run.seed, run.is_online, read_metrics(run.folder),
+    return Outcome(trial.algorithm, trial.seed, trial.is_online, read_metrics(trial.folder),
                    final['score'], final.get('sampled_score'), final['episodes'])

@@ -123,9 +123,11 @@ def demonstrations_for(run: RunSettings,
 def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim, report: Report,
           should_stop: Callable[[], bool] = lambda: False,
           on_policy: OnPolicy | None = None,
-          save_asked: threading.Event | None = None) -> Path:
+          save_asked: threading.Event | None = None,
+          on_begin: Callable[[int], None] = lambda step: None) -> Path:
     """Train to the end or until stopped; return the file of the exported best policy.
 
+    ``on_begin`` gets the step from which the run goes on, 0 where it is new;
     ``report(step, metrics)`` follows each iteration, ``on_policy`` each export: of every best
     policy so far; of the last one where none was evaluated; of the best one of a continued run
     that found no better. ``save_asked`` has a checkpoint written after the iteration in which it
@@ -151,6 +153,7 @@ def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim
     else:
         assert isinstance(run, OnlineSettings)
         trainer = Trainer(sim, demonstrations, run, report, export)
+    on_begin(trainer.step)
     trainer.train(should_stop, save_asked)
     if exported is None:
         export(*load_policy(saved_policy(folder)))

@@ -6,6 +6,7 @@ A plugin is a Python file in the folder of its kind that assigns the name of its
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ AGENTS = Kind('learn/agents', 'AGENT')
 ALGORITHMS = Kind('learn/agents', 'ALGORITHM')
 """Agents that are algorithms of their own."""
 OFFLINE = Kind('learn/offline', 'LEARNER')
+RULES = Kind('presets', 'RULES')
+"""Settings on the task of the same name."""
 
 
 def names(kind: Kind) -> list[str]:
@@ -39,6 +42,12 @@ def names(kind: Kind) -> list[str]:
     assigned = re.compile(rf'^{kind.assigns}\b', re.MULTILINE)
     files = sorted((_PACKAGE / kind.folder).glob('*.py'))
     return [file.stem for file in files if assigned.search(file.read_text('utf-8'))]
+
+
+def summary(kind: Kind, name: str) -> str:
+    """Return the first line of a plugin's docstring, nothing imported."""
+    file = _PACKAGE / kind.folder / f'{name}.py'
+    return (ast.get_docstring(ast.parse(file.read_text('utf-8'))) or '').partition('\n')[0]
 
 
 def load(kind: Kind, name: str) -> Any:

@@ -41,8 +41,8 @@ class Spec:
         if self.unit:
             parts.append(f'[{self.unit}]')
         if self.choices:
-            parts.append('one of ' + ', '.join(self.choices))
-        elif self.low is not None or self.high is not None:
+            return ' '.join(parts) + '; one of ' + ', '.join(self.choices)
+        if self.low is not None or self.high is not None:
             parts.append(f'in [{_bound(self.low, "-inf")}, {_bound(self.high, "inf")}]')
         return ' '.join(parts)
 
@@ -74,8 +74,9 @@ class Spec:
                 text = str(value).lower()
                 if text in _TRUE + _FALSE:
                     return text in _TRUE
-            elif isinstance(value, bool):
-                pass  # is a number to Python
+            elif isinstance(value, bool):  # is a number to Python
+                if 'true' in self.choices:
+                    return str(value).lower()
             elif self.type is int:
                 return _as_integer(value)
             elif self.type is float:

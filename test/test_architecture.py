@@ -13,8 +13,8 @@ PACKAGE = ROOT / 'drail_ros'
 FILES = sorted(PACKAGE.rglob('*.py'))
 
 # From the bottom: a folder or file may import what stands before it, and itself.
-LAYERS = ['errors', 'plugins', 'settings', 'files', 'tasks', 'sim', 'episodes', 'data', 'learn',
-          'deploy', 'pipeline', 'view', 'compare', 'stack', 'nodes', 'cli']
+LAYERS = ['errors', 'plugins', 'settings', 'files', 'tasks', 'presets', 'sim', 'episodes', 'data',
+          'learn', 'deploy', 'pipeline', 'view', 'compare', 'stack', 'nodes', 'cli']
 ROS = ('rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'visualization_msgs', 'std_srvs',
        'rosgraph_msgs', 'diagnostic_msgs', 'lifecycle_msgs', 'rcl_interfaces',
        'builtin_interfaces')
@@ -67,10 +67,17 @@ def test_ros_only_in_nodes(file: Path) -> None:
     assert 'pickle' not in outside(file)
 
 
-@pytest.mark.parametrize('folder', ['tasks', 'sim', 'episodes', 'data'])
+@pytest.mark.parametrize('folder', ['tasks', 'presets', 'sim', 'episodes', 'data'])
 def test_no_torch_below_learning(folder: str) -> None:
     for file in (PACKAGE / folder).rglob('*.py'):
         assert 'torch' not in outside(file), file
+
+
+def test_presets_are_plain_data() -> None:
+    for file in (PACKAGE / 'presets').rglob('*.py'):
+        assert outside(file) <= {'__future__', 'collections', 'dataclasses'}, file
+        assert all(name.startswith('drail_ros.presets') for name in imports(file)
+                   if name.split('.')[0] == 'drail_ros'), file
 
 
 def test_a_served_policy_needs_no_torch() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 
 from drail_ros import cli
 from drail_ros.learn.train.folder import RunFolder, read_metrics
+from drail_ros.learn.train.names import choices
 from drail_ros.learn.train.settings import make_run_settings
+from drail_ros.settings import values
 
 SMALL = ['--num-envs=4', '--rollout-steps=32', '--evaluate-every=256', '--evaluation-episodes=4',
          '--checkpoint-every=128', '--learner.width=16', '--learner.epochs=1', '--reward.width=16',
@@ -81,6 +84,7 @@ def test_cloning_and_its_evaluation(tmp_path: Path, sine_demos: Path) -> None:
     pytest.param(['train', '--noise=9'], 'noise level is out of range', id='noise'),
     pytest.param(['train', '--learner.clip=-1'], 'out of range', id='range'),
     pytest.param(['train', '--seed=one'], 'wrong type', id='type'),
+    pytest.param(['train', '--config=/nowhere.yaml'], '/nowhere.yaml does not exist', id='file'),
     pytest.param(['train', '--demo-path=/nowhere'], '/nowhere', id='demos'),
     pytest.param(['demos', 'collect', '--task=sinus'], 'did you mean sine', id='collect'),
     pytest.param(['eval', '/nowhere.onnx'], 'cannot be read', id='policy'),
@@ -93,6 +97,69 @@ def test_mistakes_are_named(words: list[str], message: str, tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     assert cli.main(words) == 1
     assert message in capsys.readouterr().err
+
+
+def shown(capsys: pytest.CaptureFixture[str], *flags: str) -> dict[str, list[str]]:
+    """Value and origin of each setting, as printed."""
+    assert cli.main(['train', *flags, '--show-settings']) == 0
+    rows = (re.split(r'  +', line, maxsplit=2) for line in capsys.readouterr().out.splitlines())
+    return {name: rest for name, *rest in rows}
+
+
+def test_settings_are_shown_with_where_they_come_from(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('mine.yaml').write_text('algorithm: gail\nreward: {width: 48}\nseed: 5\n')
+    rows = shown(capsys, '--config=mine.yaml', '--seed', '6')
+    assert rows.keys() == values(make_run_settings({'algorithm': 'gail'})).keys()
+    assert rows['reward.width'] == ['48', 'mine.yaml']
+    assert rows['seed'] == ['6', 'command line']
+    assert rows['learner.epochs'] == ['10', 'default of PpoSettings']
+    assert rows['reward.epochs'] == [
+        '4', 'presets/fetch_push.py, algorithm gail, agent ppo, preset default']
+    assert not Path('runs').exists()
+
+
+def test_an_experiment_is_read_from_a_file_and_from_its_run(
+        tmp_path: Path, sine_demos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, first, again = tmp_path / 'mine.yaml', tmp_path / 'first', tmp_path / 'again'
+    file.write_text('task: sine\nalgorithm: gail\nlearner: {width: 16, epochs: 1}\n'
+                    'total_steps: 128\nnum_envs: 4\nrollout_steps: 32\n'
+                    f'evaluation_episodes: 4\nreward.width: 16\ndemo_path: {sine_demos}\n')
+    assert cli.main(['train', '--config', str(file), f'--output-dir={first}']) == 0
+    assert cli.main(['train', '--config', str(first)]) == 1
+    assert 'already holds a run' in capsys.readouterr().err
+    assert cli.main(['train', '--config', str(first), f'--output-dir={again}']) == 0
+    assert [(row['step'], row['discriminator/loss']) for row in read_metrics(first)] == [
+        (row['step'], row['discriminator/loss']) for row in read_metrics(again)]
+    assert (first / 'policy.safetensors').read_bytes() == (
+        again / 'policy.safetensors').read_bytes()
+
+
+def test_help_lists_what_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match='0'):
+        cli.main(['train', '--help'])
+    printed = capsys.readouterr().out
+    assert choices().keys() == {'tasks', 'algorithms', 'agents'}
+    for title, summaries in choices().items():
+        assert f'\n{title}:\n' in printed
+        for name, summary in summaries.items():
+            assert summary and re.search(rf'^  {name} +{re.escape(summary)}$', printed, re.M)
+    assert ' STR ' not in printed.partition('--demo-path')[0]
+
+
+def test_listing_imports_no_torch() -> None:
+    code = ('import sys\nfrom drail_ros.learn.train.names import choices\n'
+            'assert choices()["algorithms"]["gail"].startswith("GAIL")\n'
+            'assert not {"torch", "mujoco", "numpy"} & set(sys.modules)')
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_a_flag_is_not_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match='2'):
+        cli.main(['train', '--algo=gail'])
+    assert 'unrecognized arguments: --algo=gail' in capsys.readouterr().err
 
 
 def test_demonstrations_of_another_task_are_refused(

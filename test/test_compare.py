@@ -140,24 +140,26 @@ def test_an_interrupted_comparison_saves_and_goes_on(tmp_path: Path, demos: Path
 
 
 def test_two_comparisons_never_run_the_same(tmp_path: Path) -> None:
-    run, = Comparison('point_reach', ['bc'], [0], tmp_path).runs()
-    run.folder.mkdir()
-    with (run.folder / 'log.txt').open('ab') as log:
+    trial, = Comparison('point_reach', ['bc'], [0], tmp_path).trials()
+    trial.folder.mkdir()
+    with (trial.folder / 'log.txt').open('ab') as log:
         fcntl.flock(log, fcntl.LOCK_EX)
-        assert run.start(jobs=1) is None
+        assert trial.start(jobs=1) is None
 
 
 def test_the_tail_of_a_log_shows_a_progress_bar_once(tmp_path: Path) -> None:
-    run, = Comparison('point_reach', ['bc'], [0], tmp_path).runs()
-    run.folder.mkdir()
-    (run.folder / 'log.txt').write_bytes(b'begun\n 1%\r 2%\r 3%\nValueError: no\n')
-    assert run.tail() == '  begun\n   3%\n  ValueError: no'
+    trial, = Comparison('point_reach', ['bc'], [0], tmp_path).trials()
+    trial.folder.mkdir()
+    (trial.folder / 'log.txt').write_bytes(b'begun\n 1%\r 2%\r 3%\nValueError: no\n')
+    assert trial.tail() == '  begun\n   3%\n  ValueError: no'
 
 
 @pytest.mark.parametrize(('wrong', 'told'), [
     pytest.param(['--set', 'reward.no_such=1'], 'reward.no_such', id='unknown setting'),
     pytest.param(['--set', 'width'], 'NAME=VALUE', id='no value'),
     pytest.param(['--set', 'wail:reward.width=8'], "'wail'", id='algorithm not compared'),
+    pytest.param(['--set', 'gail:seed=8'], "'seed' cannot be set", id='of one'),
+    pytest.param(['--set', 'noise=1', 'noise=2'], "'noise' is assigned twice", id='twice'),
     pytest.param(['--set', 'seed=8'], "'seed' cannot be set", id='given by the comparison'),
     pytest.param(['--noise', '9'], 'noise level', id='out of range'),
     pytest.param(['--agent', 'pppo'], 'did you mean ppo', id='agent'),
@@ -176,8 +178,8 @@ def test_settings_reach_the_runs_that_have_them(tmp_path: Path) -> None:
     what = Comparison('half_cheetah', ['gail', 'iq_learn', 'bc'], [3, 3], tmp_path, common={
         'agent': 'sac', 'learner.batch_size': '64', 'total_steps': '1000'},
         special={'bc': {'learner.batch_size': '32'}})
-    gail, iq_learn, bc = what.runs()
-    assert [values(run.settings)['learner.batch_size'] for run in (gail, iq_learn, bc)] == [
+    gail, iq_learn, bc = what.trials()
+    assert [values(trial.settings)['learner.batch_size'] for trial in (gail, iq_learn, bc)] == [
         64, 64, 32]
     assert values(gail.settings)['agent'] == 'sac' and 'agent' not in bc.given
     assert values(iq_learn.settings)['total_steps'] == 1000 and bc.seed == 3

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import array
 import queue
+from collections.abc import Callable
 
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import UInt8MultiArray
+
+from drail_ros.sim.batch_sim import SimulationStopped
 
 ACTIONS, STEPS = 'batch/actions', 'batch/steps'
 """Trainer → simulators, simulators → trainer; relative names."""
@@ -24,11 +27,11 @@ def to_message(content: bytes) -> UInt8MultiArray:
 class TopicChannel:
     """The trainer's end: a Channel over a node's topics. The node must spin in another thread."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, stop: Callable[[], bool]) -> None:
         self._received: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._publisher = node.create_publisher(UInt8MultiArray, ACTIONS, QOS)
         node.create_subscription(UInt8MultiArray, STEPS, self._arrived, QOS)
-        self._node = node
+        self._stop = stop
 
     def send(self, content: bytes) -> None:
         """Publish to every simulator."""
@@ -38,14 +41,14 @@ class TopicChannel:
         """Return the next message, or None after ``timeout_s``.
 
         Raises:
-            KeyboardInterrupt: the node was asked to stop, and nothing arrives.
+            SimulationStopped: the node was asked to stop, and nothing arrives.
 
         """
         try:
             return self._received.get(timeout=timeout_s)
         except queue.Empty:
-            if self._node.stop():
-                raise KeyboardInterrupt from None
+            if self._stop():
+                raise SimulationStopped from None
             return None
 
     def _arrived(self, message: UInt8MultiArray) -> None:

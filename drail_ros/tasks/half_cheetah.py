@@ -15,6 +15,4 @@ TASK = locomotion_task(
     spread=0.1,
     draw_velocity=normal,
     height_help='above that of the start',
-    training=dict.fromkeys(('diffail', 'diffail sac published'),
-                           {'reward.penalty_weight': 0.1}),
 )

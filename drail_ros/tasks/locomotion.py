@@ -107,33 +107,15 @@ def forward_reward(before: Array, actions: Array, after: Array, *, step_s: float
     return reward + healthy(after) if healthy else reward
 
 
-_TRAINING: Mapping[str, Mapping[str, object]] = {
-    '*': {'transitions': 4 * HORIZON, 'evaluation_episodes': 10},
-    # Experts never fall: whoever does must be able to learn what that is worth.
-    'learned_reward': {'terminations': 'absorbing'},
-    'off_policy': {'total_steps': 100_000, 'learner.updates_per_step': 0.5,
-                   'evaluate_every': 10_000},
-    'off_policy published': {'total_steps': 1_000_000},
-    'drail off_policy': {'reward.width': 256, 'reward.reward_draws': 1},
-    'diffail off_policy': {'learner.reward_scale': 2.0},
-    'diffail published': {'terminations': 'ignore'},
-    'diffail off_policy published': {'learner.reward_scale': 2.0},
-    'iq_learn': {'learner.value_term': 'first'},
-    'value_dice': {'learner.actor_learning_rate': 1e-4, 'learner.updates_per_step': 2.0},
-    'true_reward': {'transitions': 0},
-}
-
-
 def locomotion_task(name: str, summary: str, *, file: str, torques_nm: Mapping[str, float],
                     rate_hz: float, substeps: int, control_cost: float, spread: float,
                     draw_velocity: Draw = uniform, velocity_limit: float = np.inf,
                     height_help: str = '',
-                    healthy: Callable[[Array], Array] | None = None,
-                    training: Mapping[str, Mapping[str, object]]) -> Task:
+                    healthy: Callable[[Array], Array] | None = None) -> Task:
     """Return the task of one robot.
 
     ``torques_nm`` gives the largest torque of each joint, in the order of the model; ``healthy``
-    maps readings ``[N, R]`` to ``[N]`` bool; ``training`` goes on top of what the robots share.
+    maps readings ``[N, R]`` to ``[N]`` bool.
     """
     joints = list(torques_nm)
     listed = 'of ' + ', '.join(joints)
@@ -175,5 +157,4 @@ def locomotion_task(name: str, summary: str, *, file: str, torques_nm: Mapping[s
         make_environment=lambda model, data, noise: PlanarRobot(
             model, data, noise * spread, draw_velocity),
         substeps=substeps,
-        training={**_TRAINING, **training},
     )

@@ -67,10 +67,4 @@ TASK = Task(
     expert=scripted_expert,
     demonstrated=demonstrated,
     dynamics=DrawnStates(),
-    training={
-        '*': {'total_steps': 400_000, 'fast_matmul': False},
-        'ppo': {'learner.epochs': 10, 'learner.width': 64, 'learner.learning_rate': 1e-6},
-        'drail': {'reward.width': 128, 'reward.label_size': 1},
-        'gail': {'reward.width': 128},
-    },
 )

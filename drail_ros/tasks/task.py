@@ -7,8 +7,8 @@ task names its topics and message types as text, and ``nodes/`` translates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -144,12 +144,6 @@ class Task:
     dynamics: ArrayDynamics | None = None
     """Dynamics of a task without a physics engine."""
     substeps: int = 1
-    training: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    """Settings that differ from the defaults on this task.
-
-    A key is words that must all fit a run: an algorithm, an agent, a preset, ``off_policy``,
-    ``learned_reward``, or ``*`` for all. What fits more closely comes later.
-    """
 
     @property
     def has_success(self) -> bool:

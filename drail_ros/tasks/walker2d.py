@@ -29,6 +29,4 @@ TASK = locomotion_task(
     spread=5e-3,
     velocity_limit=10.0,
     healthy=healthy,
-    training=dict.fromkeys(('diffail', 'diffail sac published'),
-                           {'reward.penalty_weight': 0.001}),
 )

@@ -5,95 +5,72 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from tqdm import tqdm
 
 LINE_EVERY_S = 5.0
 
 
-class Progress(Protocol):
-    """Shows how far a run is."""
+class Progress:
+    """A bar in a terminal; elsewhere, where lines are kept, a line every few seconds.
 
-    def report(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Show the state after an iteration."""
-
-    def close(self) -> None:
-        """Show no more."""
-
-
-def make_progress(total: int, unit: str, begun_at: int = 0,
-                  stream: TextIO | None = None) -> Progress:
-    """Return a bar in a terminal; elsewhere, where lines are kept, a line every few seconds."""
-    stream = stream or sys.stderr
-    if stream.isatty():
-        return ProgressBar(total, unit, begun_at, stream)
-    return ProgressLines(total, unit, begun_at, lambda line: print(line, file=stream, flush=True))
-
-
-class ProgressBar:
-    """A line that is drawn over and over."""
-
-    def __init__(self, total: int, unit: str, begun_at: int, stream: TextIO) -> None:
-        self._bar = tqdm(total=total, initial=begun_at, unit=unit, unit_scale=True, file=stream,
-                         dynamic_ncols=True, smoothing=0.1, mininterval=0.5)
-        self._scores = _Scores()
-
-    def report(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Draw the state after an iteration."""
-        self._bar.set_postfix(self._scores.seen(metrics), refresh=False)
-        self._bar.update(step - self._bar.n)
-
-    def close(self) -> None:
-        """Leave the bar as it is."""
-        self._bar.close()
-
-
-class ProgressLines:
-    """A whole line now and then, the last step's included.
-
-    ``say`` gets the lines; times are seconds of ``clock``.
+    ``unit`` is what is counted, up to ``total``; times are seconds of ``clock``.
     """
 
-    def __init__(self, total: int, unit: str, begun_at: int, say: Callable[[str], None],
+    def __init__(self, total: int, unit: str, stream: TextIO | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
-        self._total, self._unit, self._say, self._clock = total, unit, say, clock
-        self._scores, self._begun_at = _Scores(), begun_at
-        self._began = self._said = clock()
+        self._total, self._unit, self._clock = total, unit, clock
+        self._stream = stream or sys.stderr
+        self._bar: tqdm | None = None
+        self._scores: dict[str, str] = {}
+        self._begun_at, self._began, self._said = 0, clock(), clock()
+
+    def begin(self, step: int) -> None:
+        """Count from here; say so where a run goes on."""
+        self._begun_at, self._began, self._said = step, self._clock(), self._clock()
+        if step:
+            self._say(f'goes on from {self._unit} {step} of {self._total}')
+        if self._stream.isatty():
+            self._bar = tqdm(total=self._total, initial=step, unit=self._unit, unit_scale=True,
+                             file=self._stream, dynamic_ncols=True, smoothing=0.1,
+                             mininterval=0.5)
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Tell the state after an iteration, if it is time to or the run is over."""
-        scores, now = self._scores.seen(metrics), self._clock()
-        if now - self._said < LINE_EVERY_S and step < self._total:
-            return
-        self._said = now
-        rate = (step - self._begun_at) / max(now - self._began, 1e-9)
-        left = _duration((self._total - step) / rate) if rate > 0 else '?'
-        self._say(', '.join([
-            f'{self._unit} {step} of {self._total} ({step / self._total:.0%})',
-            f'{rate:.3g} {self._unit}s/s', *(f'{k} {v}' for k, v in scores.items()),
-            f'{left} left']))
+        """Show the state after an iteration; as a line only now and then, and at the end."""
+        self._see(metrics)
+        if self._bar is not None:
+            self._bar.set_postfix(self._scores, refresh=False)
+            self._bar.update(step - self._bar.n)
+        elif self._clock() - self._said >= LINE_EVERY_S or step >= self._total:
+            self._said = self._clock()
+            self._say(self._line(step))
 
     def close(self) -> None:
-        """Nothing to leave."""
+        """Leave what is shown as it is."""
+        if self._bar is not None:
+            self._bar.close()
 
+    def _line(self, step: int) -> str:
+        rate = (step - self._begun_at) / max(self._said - self._began, 1e-9)
+        left = _duration((self._total - step) / rate) if rate > 0 else '?'
+        scores = [f'{name} {score}' for name, score in self._scores.items()]
+        return ', '.join([f'{self._unit} {step} of {self._total} ({step / self._total:.0%})',
+                          f'{rate:.3g} {self._unit}s/s', *scores, f'{left} left'])
 
-class _Scores:
-    """The latest scores of a run in words."""
-
-    def __init__(self) -> None:
-        self._shown: dict[str, str] = {}
-
-    def seen(self, metrics: Mapping[str, float]) -> dict[str, str]:
+    def _see(self, metrics: Mapping[str, float]) -> None:
+        """Keep the latest scores in words."""
         for label, prefix in (('train', 'train'), ('eval', 'evaluation')):
             if (name := f'{prefix}/success_rate') in metrics:
-                self._shown[label] = f'{metrics[name]:.0%}'
+                self._scores[label] = f'{metrics[name]:.0%}'
             elif (name := f'{prefix}/return') in metrics:
-                self._shown[label] = f'{metrics[name]:.4g}'
+                self._scores[label] = f'{metrics[name]:.4g}'
         if (best := metrics.get('evaluation/best')) is not None:
             in_percent = 'evaluation/success_rate' in metrics
-            self._shown['best'] = f'{best:.0%}' if in_percent else f'{best:.4g}'
-        return self._shown
+            self._scores['best'] = f'{best:.0%}' if in_percent else f'{best:.4g}'
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
 
 
 def _duration(seconds: float) -> str:

@@ -65,7 +65,7 @@ def roughness(probability: np.ndarray, states: np.ndarray, actions: np.ndarray) 
 def _expert_probability(run: Path, states: np.ndarray,
                         actions: np.ndarray) -> tuple[str, np.ndarray]:
     settings = read_json(run / 'run.json')['settings']
-    chosen = make_run_settings({**settings, 'resume': False})
+    chosen = make_run_settings({**settings, 'resume': 'false'})
     task, models = sine.TASK, _discriminators()
     if (chosen.task != task.name or chosen.algorithm not in models
             or not isinstance(chosen, OnlineSettings)):

@@ -45,11 +45,14 @@ def make(name: str, seed: int = 0, **changes: Any) -> Any:
 def teacher(agent: Any, expert: Transitions, terminations: str = 'end',
             offset: float = 0.0) -> Teacher:
     torch.manual_seed(0)
-    model, defaults = plugins.load(plugins.REWARDS, agent.settings.reward_model)
-    own = {name.removeprefix('reward.'): value for name, value in agent.settings.run.items()
-           if name.startswith('reward.')}
-    judge = model(OBS + (terminations == 'absorbing'), ACTION, settings.replace(defaults(), own),
-                  generator())
+    judge = None
+    if agent.settings.reward_model:
+        model, defaults = plugins.load(plugins.REWARDS, agent.settings.reward_model)
+        own = {name.removeprefix('reward.'): value
+               for name, value in agent.settings.run_defaults.items()
+               if name.startswith('reward.')}
+        judge = model(OBS + (terminations == 'absorbing'), ACTION,
+                      settings.replace(defaults(), own), generator())
     return Teacher(expert, judge, RunningNormaliser(OBS), agent.actor, terminations, offset)
 
 

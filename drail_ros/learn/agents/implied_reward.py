@@ -26,8 +26,8 @@ from drail_ros.learn.transitions import Transitions
 class AlgorithmSettings(OffPolicySettings):
     """Settings that agents share which are algorithms of their own."""
 
-    reward_model: ClassVar[str] = 'true_reward'
-    """What pays them; most look at no reward."""
+    reward_model: ClassVar[str | None] = None
+    """What pays them; None where their own values say what the reward is."""
 
 
 class ImpliedReward(nn.Module):

@@ -36,7 +36,7 @@ class OffPolicySettings(Settings):
     width: int = setting(256, 'hidden width of actor and critics', low=1)
     layers: int = setting(2, 'hidden layers of actor and critics', low=1)
 
-    run: ClassVar[Mapping[str, object]] = {
+    run_defaults: ClassVar[Mapping[str, object]] = {
         'num_envs': 8, 'rollout_steps': 8, 'evaluate_every': 20_000, 'checkpoint_every': 50_000}
     """Settings of a run with such an agent, unless told otherwise."""
 

@@ -37,10 +37,11 @@ class OpoloSettings(AlgorithmSettings):
     exponent: float = setting(1.5, 'p of the conjugate', low=1.0)
     cloning_weight: float = setting(1.0, 'weight of the likelihood of inferred actions', low=0.0)
 
-    reward_model: ClassVar[str] = 'gail_gp'
-    run: ClassVar[Mapping[str, object]] = {
-        **AlgorithmSettings.run, 'reward.inputs': 'state_pair', 'reward.learning_rate': 3e-4,
-        'reward.batch_size': 256, 'reward.width': 256, 'reward.layers': 2}
+    reward_model: ClassVar[str | None] = 'gail_gp'
+    run_defaults: ClassVar[Mapping[str, object]] = {
+        **AlgorithmSettings.run_defaults, 'reward.inputs': 'state_pair',
+        'reward.learning_rate': 3e-4, 'reward.batch_size': 256, 'reward.width': 256,
+        'reward.layers': 2}
 
 
 def opolo_objective(residual: Tensor, start: Tensor, exponent: float, discount: float) -> Tensor:

@@ -52,7 +52,7 @@ class PpoSettings(Settings):
     layers: int = setting(2, 'hidden layers of actor and critic', low=1)
     normalise_reward: bool = setting(True, 'divide rewards by the std of the discounted return')
 
-    run: ClassVar[Mapping[str, object]] = {}
+    run_defaults: ClassVar[Mapping[str, object]] = {}
 
 
 def clipped_gain(ratio: Tensor, advantage: Tensor, clip: float) -> Tensor:

@@ -42,7 +42,7 @@ class CfilSettings(RewardSettings):
     smoothing: float = setting(
         0.1, 'half-width of the uniform noise in training, as a share of the std', low=0.0)
 
-    run: ClassVar[Mapping[str, object]] = {'agent': 'sac'}
+    run_defaults: ClassVar[Mapping[str, object]] = {'agent': 'sac'}
 
 
 class Cfil(LearnedReward):

@@ -32,7 +32,7 @@ class DacSettings(GailGpSettings):
     reward_form: str = setting('neg_log_one_minus_d', 'reward as a function of the logit',
                                choices=REWARD_FORMS)
 
-    run: ClassVar[Mapping[str, object]] = {'agent': 'sac', 'terminations': 'absorbing'}
+    run_defaults: ClassVar[Mapping[str, object]] = {'agent': 'sac', 'terminations': 'absorbing'}
 
 
 class Dac(GailGp):

@@ -44,7 +44,7 @@ class DiffailSettings(DiscriminatorSettings):
     reward_form: str = setting('paper', 'reward as in the paper, or as in the released code',
                                choices=('paper', 'released'))
 
-    run: ClassVar[Mapping[str, object]] = {'agent': 'sac', 'terminations': 'ignore'}
+    run_defaults: ClassVar[Mapping[str, object]] = {'agent': 'sac', 'terminations': 'ignore'}
 
 
 class Diffail(Discriminator):

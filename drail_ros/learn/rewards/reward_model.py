@@ -33,8 +33,8 @@ Adam = partial(torch.optim.Adam, fused=True)
 class RewardModel(Protocol):
     """Learned reward of transitions.
 
-    Its settings name in ``run`` what a run with it sets unless told otherwise: the agent that it
-    was published with, how ends are valued.
+    Its settings name in ``run_defaults`` what a run with it sets unless told otherwise: the agent
+    that it was published with, how ends are valued.
     """
 
     needs_expert: bool
@@ -67,7 +67,7 @@ class RewardSettings(Settings):
     inputs: str = setting(
         'state_action', "what is seen of a transition: [s, a], [s, s'] or s", choices=INPUTS)
 
-    run: ClassVar[Mapping[str, object]] = {'agent': 'ppo'}
+    run_defaults: ClassVar[Mapping[str, object]] = {'agent': 'ppo'}
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class SmilingSettings(RewardSettings):
     reward_std: float = setting(0.1, 'spread to which rewards are standardised; 0 is not at all',
                                 low=0.0)
 
-    run: ClassVar[Mapping[str, object]] = {'agent': 'sac'}
+    run_defaults: ClassVar[Mapping[str, object]] = {'agent': 'sac'}
 
 
 class Smiling(LearnedReward):

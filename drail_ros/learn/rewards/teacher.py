@@ -17,11 +17,12 @@ from drail_ros.learn.transitions import Transitions
 class Teacher:
     """Pays an agent for its transitions, given in units, ``expert`` being those to look like.
 
+    Without a reward model it only shows them: nothing is learned and no reward can be asked for.
     ``terminations`` is one of ``terminations.TERMINATIONS``; ``offset`` is added to every reward,
     after scaling.
     """
 
-    def __init__(self, expert: Transitions, reward_model: RewardModel,
+    def __init__(self, expert: Transitions, reward_model: RewardModel | None,
                  normaliser: RunningNormaliser, actor: Actor, terminations: str = 'end',
                  offset: float = 0.0) -> None:
         self.reward_model, self.normaliser = reward_model, normaliser
@@ -29,7 +30,7 @@ class Teacher:
         """Whether what follows an end has a value of its own, which is learned."""
         self._expert, self._actor, self._offset = expert, actor, offset
         self._statistics = normaliser
-        if reward_model.needs_fixed_statistics:
+        if reward_model is not None and reward_model.needs_fixed_statistics:
             self._statistics = RunningNormaliser(expert.obs.shape[1]).to(expert.obs.device)
             self._statistics.update(expert.obs)
 
@@ -43,6 +44,8 @@ class Teacher:
 
     def learn(self, agent: Transitions) -> Metrics:
         """Let the reward model learn what sets the agent's transitions apart."""
+        if self.reward_model is None:
+            return {}
         expert, mine = self._as_judged(self._expert), self._as_judged(agent)
         if self.values_ends:
             expert, mine = with_absorbing_steps(expert), with_absorbing_steps(mine)
@@ -50,6 +53,7 @@ class Teacher:
 
     def reward(self, rows: Transitions) -> Tensor:
         """Rewards r ``[B]`` by the reward model as it is now."""
+        assert self.reward_model is not None, 'this agent named no reward model'
         return self.reward_model.reward(self._as_judged(rows))
 
     def paid(self, reward: Tensor, scale: float = 1.0) -> Tensor:
@@ -69,13 +73,14 @@ class Teacher:
         expert = self._expert
         if not self.values_ends:
             return expert.obs.new_zeros(())
+        assert self.reward_model is not None, 'this agent named no reward model'
         step = absorbing_steps(expert.obs.shape[1], expert.action.shape[1], 1, expert.obs.device)
         return self.value_of_staying(self.reward_model.reward(step)[0], discount, scale)
 
     def _as_judged(self, rows: Transitions) -> Transitions:
         """Rows as the reward model sees them."""
         judged = _normalised(rows, self._statistics)
-        if self.reward_model.needs_log_prob:
+        if self.reward_model is not None and self.reward_model.needs_log_prob:
             with torch.no_grad():
                 judged = replace(judged, log_prob=self._actor.log_prob(
                     self.normaliser(rows.obs), rows.action))

@@ -21,7 +21,7 @@ from drail_ros.settings import Settings
 class TrueRewardSettings(Settings):
     """It has none."""
 
-    run: ClassVar[Mapping[str, object]] = {'agent': 'sac'}
+    run_defaults: ClassVar[Mapping[str, object]] = {'agent': 'sac'}
 
 
 class TrueReward:

@@ -11,7 +11,8 @@ from typing import Any
 
 from drail_ros import __version__, settings
 from drail_ros.errors import UserError
-from drail_ros.files import read_json, write_json, write_whole
+from drail_ros.files import write_json, write_whole
+from drail_ros.learn.train.config import RECORD, read_record
 from drail_ros.learn.train.settings import RunSettings, check_unchanged
 
 POLICY, BEST_POLICY = 'policy.safetensors', 'policy_best.safetensors'
@@ -21,8 +22,8 @@ class RunFolder:
     """Creates or continues the folder of a run.
 
     Raises:
-        UserError: the folder already holds a run and ``resume`` is off, or the run was started
-            with other settings or demonstrations.
+        UserError: the folder already holds a run and ``resume`` is off, it holds none to resume,
+            or the run was started with other settings or demonstrations.
 
     """
 
@@ -30,13 +31,18 @@ class RunFolder:
         self.path = Path(run.output_dir)
         self.checkpoint = self.path / 'checkpoint.safetensors'
         self._metrics = self.path / 'metrics.jsonl'
-        record = self.path / 'run.json'
+        record = self.path / RECORD
+        if run.resume == 'true' and not self.checkpoint.exists():
+            raise UserError(f'{self.path} holds no run to resume',
+                            found='no checkpoint' if self.path.exists() else 'no such folder',
+                            expected=self.checkpoint.name,
+                            do='say resume:=auto (--resume auto) to begin where there is none')
         if record.exists():
-            if not run.resume:
+            if run.resume == 'false':
                 raise UserError(f'{self.path} already holds a run',
-                                do='resume it (resume:=true, --resume true), or choose another '
+                                do='resume it (resume:=auto, --resume auto), or choose another '
                                    'output_dir')
-            recorded = read_json(record)
+            recorded = read_record(self.path)
             check_unchanged(recorded['settings'], run, str(self.path))
             if recorded['demonstrations'] != demonstrations_hash:
                 raise UserError('the demonstrations are not those the run was started with',

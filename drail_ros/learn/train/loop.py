@@ -60,7 +60,7 @@ class TrainingLoop(ABC):
         """
         run = self.run_settings
         self.folder = RunFolder(run, self._demonstrations_hash)
-        if run.resume and self.folder.checkpoint.exists():
+        if self.folder.checkpoint.exists():
             state = load_checkpoint(self.folder.checkpoint)
             self.step, self.best = state['step'], state['best']
             self._unfinished = state['unfinished']

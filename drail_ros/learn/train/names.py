@@ -7,12 +7,20 @@ from drail_ros import plugins
 PRESETS = ('default', 'published')
 CHOSEN_FIRST = ('task', 'algorithm', 'agent', 'preset')
 """Settings that decide which others there are."""
+_ALGORITHMS = (plugins.REWARDS, plugins.ALGORITHMS, plugins.OFFLINE)
+
+
+def choices() -> dict[str, dict[str, str]]:
+    """Return what can be chosen: by kind, the name of each and one line on it."""
+    kinds = {'tasks': (plugins.TASKS,), 'algorithms': _ALGORITHMS, 'agents': (plugins.AGENTS,)}
+    return {title: {name: plugins.summary(kind, name)
+                    for kind in of_title for name in plugins.names(kind)}
+            for title, of_title in kinds.items()}
 
 
 def algorithms() -> list[str]:
     """Names of all algorithms."""
-    return [name for folder in (plugins.REWARDS, plugins.ALGORITHMS, plugins.OFFLINE)
-            for name in plugins.names(folder)]
+    return [name for kind in _ALGORITHMS for name in plugins.names(kind)]
 
 
 def agents() -> list[str]:

@@ -43,9 +43,9 @@ class Trainer(TrainingLoop):
         self.normaliser = RunningNormaliser(task.observation_size).to(self.device)
         self.agent: Agent = make_agent(task.observation_size, task.action_size, run.num_envs,
                                        run.learner, self.generator)
-        self.reward_model: RewardModel = make_reward(
+        self.reward_model: RewardModel | None = make_reward(
             task.observation_size + (run.terminations == 'absorbing'), task.action_size,
-            run.reward, self.generator)
+            run.reward, self.generator) if make_reward else None
         self.policy = Policy(self.normaliser, self.agent.actor)
         self.teacher = Teacher(self._rows_of(demonstrations), self.reward_model,
                                self.normaliser, self.agent.actor, run.terminations,
@@ -105,10 +105,11 @@ class Trainer(TrainingLoop):
 
     def state(self) -> dict[str, Any]:
         """Return what an exact continuation needs."""
+        judge = {} if self.reward_model is None else self.reward_model.state_dict()
         return {'seconds': self.seconds, 'episodes': self.episodes.get_state(),
                 'normaliser': self.normaliser.state_dict(),
                 'agent': self.agent.state_dict(),
-                'reward_model': self.reward_model.state_dict(), 'sim': self._sim_state}
+                'reward_model': judge, 'sim': self._sim_state}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from ``state``."""
@@ -116,7 +117,8 @@ class Trainer(TrainingLoop):
         self.episodes.set_state({k: v.numpy() for k, v in state['episodes'].items()})
         self.normaliser.load_state_dict(state['normaliser'])
         self.agent.load_state_dict(state['agent'])
-        self.reward_model.load_state_dict(state['reward_model'])
+        if self.reward_model is not None:
+            self.reward_model.load_state_dict(state['reward_model'])
         self._sim_state = {k: v.numpy() for k, v in state['sim'].items()}
         self._obs = self.sim.set_state(self._sim_state)
 

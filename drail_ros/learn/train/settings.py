@@ -1,9 +1,10 @@
-"""Settings of a run: chosen by task, algorithm and preset, then overridden by the user."""
+"""Settings of a run: chosen by task, algorithm and preset, overridden by a file and the user."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from drail_ros import plugins, settings
@@ -11,7 +12,9 @@ from drail_ros.errors import UserError, unknown_name
 from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.rewards.reward_model import RewardSettings
 from drail_ros.learn.rewards.terminations import TERMINATIONS
-from drail_ros.learn.train.names import PRESETS, agents, algorithms
+from drail_ros.learn.train.config import read_config
+from drail_ros.learn.train.names import CHOSEN_FIRST, PRESETS, agents, algorithms
+from drail_ros.presets.rule import Chosen, Rule
 from drail_ros.settings import Settings, setting
 from drail_ros.tasks.task import Task
 
@@ -37,7 +40,8 @@ class RunSettings(Settings):
     output_dir: str = setting(
         '', 'folder of the run; empty: runs/TASK_ALGORITHM[_AGENT]_SEED, the agent unless it is '
         'ppo or the algorithm itself')
-    resume: bool = setting(False, 'continue the run in output_dir')
+    resume: str = setting('false', 'continue the run in output_dir; auto: if there is one to '
+                          'continue', choices=('false', 'true', 'auto'))
     num_envs: int = setting(32, 'environments stepped at once', low=1)
     evaluation_episodes: int = setting(128, 'episodes of each evaluation', low=1)
     learner: Settings = Settings()
@@ -59,6 +63,7 @@ class OnlineSettings(RunSettings):
     stop_at_success: float = setting(
         0.0, 'end the run once an evaluation succeeds this often; 0 is never', low=0.0, high=1.0)
     reward: Settings = Settings()
+    """Of the reward model; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -82,36 +87,148 @@ def is_offline(algorithm: str) -> bool:
     return algorithm in plugins.names(plugins.OFFLINE)
 
 
+@dataclass(frozen=True)
+class ResolvedRun:
+    """Settings of a run, and where the value of each comes from."""
+
+    settings: RunSettings
+    origins: Mapping[str, str]
+    """By dotted name: a class of settings, a method, a rule of presets, a file, …"""
+
+    def __str__(self) -> str:
+        """One line a setting: name, value, origin."""
+        rows = [(name, repr(value), self.origins[name])
+                for name, value in settings.values(self.settings).items()]
+        name_width, value_width = (max(len(row[i]) for row in rows) for i in (0, 1))
+        return '\n'.join(f'{name:{name_width}}  {value:{value_width}}  {origin}'
+                         for name, value, origin in rows)
+
+
 def make_run_settings(overrides: Mapping[str, object], source: str = 'settings') -> RunSettings:
-    """Defaults of algorithm and agent, then the task's, then ``overrides`` by dotted name.
+    """Return the settings of ``resolve`` with overrides from one source.
 
     Raises:
-        UserError: a name is unknown, a value has the wrong type or range, or settings do not go
-            together.
+        UserError: as ``resolve``.
 
     """
-    task = plugins.load(plugins.TASKS, str(overrides.get('task', 'fetch_push')))
-    algorithm = str(overrides.get('algorithm', 'drail'))
-    preset = str(overrides.get('preset', 'default'))
-    base, agent = _defaults(algorithm, preset, overrides.get('agent'))
-    known = settings.specs(base)
-    words = {algorithm, agent, preset}
-    if isinstance(base.learner, OffPolicySettings):
-        words.add('off_policy')
-    if isinstance(base, OnlineSettings) and isinstance(base.reward, RewardSettings):
-        words.add('learned_reward')
-    for own in _task_settings(task, words):
-        own = {name: value for name, value in own.items() if name in known}
-        base = settings.replace(base, own, f'training settings of task {task.name}')
-    base = settings.replace(base, overrides, source)
-    noise = base.noise or task.default_noise
-    task.check_noise(noise)
-    name = f'{task.name}_{algorithm}' + f'_{agent}' * (agent not in ('', algorithm, 'ppo'))
-    if isinstance(base, OnlineSettings):
-        _check_terminations(base)
-        _check_stop(base, task)
-    output_dir = base.output_dir or f'runs/{name}_{base.seed}'
-    return settings.replace(base, {'task': task.name, 'noise': noise, 'output_dir': output_dir})
+    return resolve({source: overrides}).settings
+
+
+def resolve(given: Mapping[str, Mapping[str, object]], config: Path | None = None) -> ResolvedRun:
+    """Choose the settings of a run. Where several set the same, the later of these wins.
+
+    1. the defaults of the settings classes;
+    2. ``run_defaults`` of algorithm and agent, or what an offline learner sets in a preset;
+    3. the rules in ``presets/`` for the task, in written order;
+    4. the file ``config``; see ``read_config``;
+    5. ``given``: overrides by dotted name, values may be text, for each source by its name.
+
+    Raises:
+        UserError: a name is unknown or a value has the wrong type or range, told with its source;
+            settings do not go together; or ``config`` cannot be read.
+
+    """
+    sources = {**({str(config): read_config(config)} if config else {}), **given}
+    said, by = _said_first(sources)
+    with settings.naming(by['task']):
+        task: Task = plugins.load(plugins.TASKS, said['task'])
+    with settings.naming(by['algorithm']):
+        is_offline(said['algorithm'])
+    with settings.naming(by['agent']):
+        draft, chosen = _start(said['algorithm'], said.get('agent'), said['preset'])
+    _apply_rules(draft, task, chosen)
+    for source, overrides in sources.items():
+        draft.set(overrides, source)
+    _complete(draft, task, chosen)
+    if isinstance(draft.settings, OnlineSettings):
+        _check_terminations(draft.settings)
+        _check_stop(draft.settings, task)
+    return ResolvedRun(draft.settings, draft.origins)
+
+
+class _Draft:
+    """Settings in the making, with where they come from."""
+
+    def __init__(self, base: RunSettings) -> None:
+        self.settings = base
+        self.origins = {name: f'default of {_owner(base, name)}' for name in settings.specs(base)}
+
+    def set(self, values: Mapping[str, object], origin: str) -> None:
+        self.settings = settings.replace(self.settings, values, origin)
+        self.origins |= dict.fromkeys(values, origin)
+
+
+def _owner(base: Settings, name: str) -> str:
+    """Name of the class that has a setting."""
+    group, separator, inner = name.partition('.')
+    return _owner(getattr(base, group), inner) if separator else type(base).__name__
+
+
+def _said_first(sources: Mapping[str, Mapping[str, object]]) -> tuple[dict[str, str],
+                                                                      dict[str, str]]:
+    """Return what is said of ``CHOSEN_FIRST``, and which source says it."""
+    known = settings.specs(OnlineSettings)
+    said = {name: str(known[name].default) for name in CHOSEN_FIRST if name != 'agent'}
+    by = dict.fromkeys(CHOSEN_FIRST, 'default')
+    for source, values in sources.items():
+        for name in values.keys() & {*CHOSEN_FIRST}:
+            with settings.naming(source):
+                said[name], by[name] = str(known[name].convert(values[name])), source
+    return said, by
+
+
+def _start(algorithm: str, agent: str | None, preset: str) -> tuple[_Draft, Chosen]:
+    """Return what holds on any task."""
+    if is_offline(algorithm):
+        _, learner = plugins.load(plugins.OFFLINE, algorithm)
+        draft = _Draft(OfflineSettings(learner=learner()))
+        draft.set(learner.presets.get(preset, {}), f'preset {preset} of {algorithm}')
+        return draft, Chosen(algorithm, '', preset, off_policy=False, learned_reward=False)
+    if algorithm in plugins.names(plugins.ALGORITHMS):
+        if agent not in (None, algorithm):
+            raise UserError(f'algorithm {algorithm!r} is its own agent', found=f'agent {agent!r}',
+                            do='leave the agent out')
+        name, (_, learner) = algorithm, plugins.load(plugins.ALGORITHMS, algorithm)
+        reward = (plugins.load(plugins.REWARDS, learner.reward_model)[1]
+                  if learner.reward_model else Settings)
+        of_algorithm: Mapping[str, object] = {'agent': algorithm}
+    else:
+        _, reward = plugins.load(plugins.REWARDS, algorithm)
+        of_algorithm = reward.run_defaults
+        name = str(of_algorithm['agent']) if agent is None else agent
+        if name not in agents():
+            raise unknown_name('agent', name, agents())
+        _, learner = plugins.load(plugins.AGENTS, name)
+    draft = _Draft(OnlineSettings(learner=learner(), reward=reward()))
+    draft.set(of_algorithm, f'run_defaults of {algorithm}')
+    draft.set(learner.run_defaults, f'run_defaults of {name}')
+    return draft, Chosen(algorithm, name, preset,
+                         off_policy=issubclass(learner, OffPolicySettings),
+                         learned_reward=issubclass(reward, RewardSettings))
+
+
+def _apply_rules(draft: _Draft, task: Task, chosen: Chosen) -> None:
+    """Apply what the presets of a task say; a run without a setting passes it by."""
+    if task.name not in plugins.names(plugins.RULES):
+        return
+    known = settings.specs(draft.settings)
+    rules: tuple[Rule, ...] = plugins.load(plugins.RULES, task.name)
+    for rule in rules:
+        if rule.when.fits(chosen):
+            draft.set({name: value for name, value in rule.settings.items() if name in known},
+                      f'presets/{task.name}.py, {rule.when}')
+
+
+def _complete(draft: _Draft, task: Task, chosen: Chosen) -> None:
+    """Fill in what depends on all the rest."""
+    if not draft.settings.noise:
+        draft.set({'noise': task.default_noise}, f'task {task.name}')
+    task.check_noise(draft.settings.noise)
+    if not draft.settings.output_dir:
+        own = chosen.agent in ('', chosen.algorithm, 'ppo')
+        name = '_'.join([task.name, chosen.algorithm, *([] if own else [chosen.agent])])
+        draft.set({'output_dir': f'runs/{name}_{draft.settings.seed}'},
+                  'task, algorithm, agent and seed')
 
 
 def _check_terminations(run: OnlineSettings) -> None:
@@ -132,49 +249,12 @@ def _check_stop(run: OnlineSettings, task: Task) -> None:
                         do='leave it out; total_steps ends the run')
 
 
-def _defaults(algorithm: str, preset: str, agent: object) -> tuple[RunSettings, str]:
-    """Return the settings of an algorithm and the name of what learns."""
-    if is_offline(algorithm):
-        _, learner = plugins.load(plugins.OFFLINE, algorithm)
-        return settings.replace(OfflineSettings(learner=learner()),
-                                learner.presets.get(preset, {})), ''
-    if algorithm in plugins.names(plugins.ALGORITHMS):
-        _, learner = plugins.load(plugins.ALGORITHMS, algorithm)
-        if agent not in (None, algorithm):
-            raise UserError(f'algorithm {algorithm!r} is its own agent', found=f'agent {agent!r}',
-                            do='leave the agent out')
-        _, reward = plugins.load(plugins.REWARDS, learner.reward_model)
-        base, name = OnlineSettings(learner=learner(), reward=reward()), algorithm
-    else:
-        _, reward = plugins.load(plugins.REWARDS, algorithm)
-        name = str(agent or reward.run['agent'])
-        if name not in agents():
-            raise unknown_name('agent', name, agents())
-        _, learner = plugins.load(plugins.AGENTS, name)
-        base = settings.replace(OnlineSettings(learner=learner(), reward=reward()), reward.run)
-    return settings.replace(base, {**learner.run, 'agent': name}), name
-
-
-def _task_settings(task: Task, chosen: set[str]) -> list[Mapping[str, object]]:
-    """Return those that apply, the special after the general, presets last.
-
-    What a task says of learner and reward model is tuning of ours: only the default preset has it,
-    and others what is said of them by name.
-    """
-    fitting = [(words, own) for key, own in task.training.items()
-               if (words := {*key.split()} - {'*'}) <= chosen]
-    fitting.sort(key=lambda item: (bool({*PRESETS} & item[0]), len(item[0])))
-    if 'default' in chosen:
-        return [own for _, own in fitting]
-    return [{name: value for name, value in own.items() if '.' not in name or {*PRESETS} & words}
-            for words, own in fitting]
-
-
-def plugins_of(run: OnlineSettings) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return what makes the run's agent and its reward model."""
+def plugins_of(run: OnlineSettings) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+    """Return what makes the run's agent, and its reward model if it has one."""
     if run.agent == run.algorithm:
         make_agent, learner = plugins.load(plugins.ALGORITHMS, run.algorithm)
-        return make_agent, plugins.load(plugins.REWARDS, learner.reward_model)[0]
+        return make_agent, (plugins.load(plugins.REWARDS, learner.reward_model)[0]
+                            if learner.reward_model else None)
     return (plugins.load(plugins.AGENTS, run.agent)[0],
             plugins.load(plugins.REWARDS, run.algorithm)[0])
 
@@ -184,6 +264,13 @@ def needs_demonstrations(run: RunSettings) -> bool:
     if not isinstance(run, OnlineSettings) or run.agent == run.algorithm:
         return True
     return plugins.load(plugins.REWARDS, run.algorithm)[0].needs_expert
+
+
+def length_of(run: RunSettings) -> tuple[int, str]:
+    """Return after how many of what a run ends: steps of environments, or epochs."""
+    if isinstance(run, OnlineSettings):
+        return run.total_steps, 'step'
+    return int(settings.values(run)['learner.epochs']), 'epoch'
 
 
 def task_of(run: RunSettings) -> Task:

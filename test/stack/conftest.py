@@ -1,0 +1,52 @@
+"""Fixtures of the tests that start whole stacks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stack_launchers import HAS_LAUNCH, RUN, SMALL, Launcher
+
+from drail_ros import pipeline, plugins
+from drail_ros.data.collect import collect
+from drail_ros.data.storage import load
+from drail_ros.learn.train.settings import make_run_settings, task_of
+from drail_ros.sim.make import make_sim
+
+
+@pytest.fixture(scope='session', autouse=True)
+def own_domain() -> None:
+    """Hear nobody else on this machine, and nobody beyond it."""
+    os.environ['ROS_DOMAIN_ID'] = str(101 + os.getpid() % 100)
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+
+
+@pytest.fixture(params=['drail up', pytest.param('ros2 launch', marks=pytest.mark.skipif(
+    not HAS_LAUNCH, reason='the genuine ros2 launch is not installed beside this Python'))])
+def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Launcher]:
+    """Start stacks, each way in turn."""
+    starter = Launcher(request.param, tmp_path)
+    yield starter
+    starter.close()
+
+
+@pytest.fixture(scope='session')
+def demo_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few demonstrations of fetch_push."""
+    task = plugins.load(plugins.TASKS, 'fetch_push')
+    path = tmp_path_factory.mktemp('demos') / 'fetch_push'
+    collect(task, task.expert, path, 10, lambda noise, num_envs: make_sim(task, num_envs, noise))
+    return path
+
+
+@pytest.fixture(scope='session')
+def in_process(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
+    """The same run, undisturbed and without ROS."""
+    folder = tmp_path_factory.mktemp('in_process')
+    run = make_run_settings({**RUN, **SMALL, 'output_dir': str(folder),
+                             'demo_path': str(demo_path)})
+    pipeline.train(run, load(demo_path), make_sim(task_of(run), run.num_envs, run.noise),
+                   lambda step, metrics: None)
+    return folder

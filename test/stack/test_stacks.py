@@ -1,0 +1,159 @@
+"""A stack does what its user expects, whoever starts it and whatever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from stack_launchers import RUN, Launcher, Terminal
+
+from drail_ros.files import read_tensors
+from drail_ros.learn.train.folder import read_metrics
+
+
+def rows(folder: Path) -> int:
+    return len(read_metrics(folder))
+
+
+def assert_same_result(folder: Path, in_process: Path) -> None:
+    ours, theirs = (read_tensors(f / 'policy.safetensors', 'policy')[0]
+                    for f in (folder, in_process))
+    for name, value in theirs.items():
+        assert torch.equal(ours[name], value), name
+    assert (folder / 'policy.onnx').exists()
+    unlike = ('train/steps_per_s',)
+    logs = [[{k: v for k, v in row.items() if k not in unlike} for row in read_metrics(f)]
+            for f in (folder, in_process)]
+    assert logs[0] == logs[1]
+
+
+def begun(stack: Terminal, folder: Path, iterations: int) -> None:
+    stack.wait_for(lambda: rows(folder) >= iterations, f'{iterations} iterations')
+
+
+def kill(stack: Terminal, executable: str) -> None:
+    pid, = stack.processes(executable)
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize('iterations', [0, 1, 3])
+def test_ctrl_c_loses_at_most_the_iteration_under_way(
+        iterations: int, launcher: Launcher, tmp_path: Path, demo_path: Path,
+        in_process: Path) -> None:
+    folder = tmp_path / 'run'
+    stack = launcher.train(folder, demo_path, resume='auto')
+    if iterations:
+        begun(stack, folder, iterations)
+    else:
+        stack.wait_for(lambda: (folder / 'run.json').exists(), 'the run to begin')
+    stack.press_ctrl_c()
+    stack.wait()
+    assert 'Traceback' not in stack.output
+    before = rows(folder)
+    assert before >= iterations
+    again = launcher.train(folder, demo_path, resume='true' if iterations else 'auto')
+    assert again.wait() == 0, again.output
+    if iterations:
+        assert f'goes on from step {128 * before} of' in again.output
+    assert_same_result(folder, in_process)
+
+
+def test_a_simulator_that_dies_is_started_again(launcher: Launcher, tmp_path: Path,
+                                                demo_path: Path, in_process: Path) -> None:
+    folder = tmp_path / 'run'
+    stack = launcher.train(folder, demo_path)
+    begun(stack, folder, 2)
+    kill(stack, 'simulator')
+    assert stack.wait() == 0, stack.output
+    assert 'takes over' in stack.output
+    assert_same_result(folder, in_process)
+
+
+def test_without_respawn_its_death_is_a_failure_and_the_run_is_saved(
+        launcher: Launcher, tmp_path: Path, demo_path: Path, in_process: Path) -> None:
+    folder = tmp_path / 'run'
+    stack = launcher.train(folder, demo_path, use_respawn='false')
+    begun(stack, folder, 2)
+    kill(stack, 'simulator')
+    assert stack.wait() not in (0, 130)
+    assert 'simulator ended' in stack.output
+    again = launcher.train(folder, demo_path, resume='true')
+    assert again.wait() == 0, again.output
+    assert_same_result(folder, in_process)
+
+
+def test_a_trainer_that_dies_is_a_failure(launcher: Launcher, tmp_path: Path, demo_path: Path,
+                                          in_process: Path) -> None:
+    folder = tmp_path / 'run'
+    stack = launcher.train(folder, demo_path)
+    begun(stack, folder, 5)
+    kill(stack, 'trainer')
+    assert stack.wait() != 0
+    again = launcher.train(folder, demo_path, resume='true')
+    assert again.wait() == 0, again.output
+    assert_same_result(folder, in_process)
+
+
+@pytest.mark.parametrize(('wrong', 'message'), [
+    pytest.param({'total_steps': 'abc'}, "'total_steps' has the wrong type", id='type'),
+    pytest.param({'settings': 'learner.widht=3'}, 'did you mean learner.width', id='setting'),
+    pytest.param({'totl_steps': 3}, 'did you mean total_steps', id='argument'),
+    pytest.param({'params_file': '/nowhere.yaml'}, '/nowhere.yaml does not exist', id='file'),
+    pytest.param({'resume': 'true'}, 'holds no run to resume', id='resume'),
+    pytest.param({'simulators': 0}, "'simulators' is out of range", id='simulators'),
+])
+def test_wrong_arguments_are_refused_by_name(wrong: dict[str, object], message: str,
+                                             launcher: Launcher, tmp_path: Path,
+                                             demo_path: Path) -> None:
+    stack = launcher.train(tmp_path / 'run', demo_path, **wrong)
+    assert stack.wait() not in (0, 130)
+    assert message in stack.output
+    assert 'Traceback' not in stack.output
+
+
+def test_namespace_parameter_file_and_two_simulators(launcher: Launcher, tmp_path: Path,
+                                                     demo_path: Path, in_process: Path) -> None:
+    file = tmp_path / 'own.yaml'
+    file.write_text('/**/trainer:\n  ros__parameters:\n    num_envs: 4\n    learner.width: 16\n')
+    folder = tmp_path / 'run'
+    stack = launcher.train(folder, demo_path, num_envs='', params_file=file, namespace='arm',
+                           simulators=2, use_sim_time='true', total_steps='1.024e3')
+    assert stack.wait() == 0, stack.output
+    assert_same_result(folder, in_process)
+
+
+def test_a_parameter_file_that_means_no_node_is_refused(launcher: Launcher, tmp_path: Path,
+                                                        demo_path: Path) -> None:
+    file = tmp_path / 'own.yaml'
+    file.write_text('trainer:\n  ros__parameters:\n    num_envs: 4\n')
+    stack = launcher.train(tmp_path / 'run', demo_path, params_file=file, namespace='arm')
+    assert stack.wait() != 0
+    assert 'is for none of the nodes' in stack.output and '/arm/trainer' in stack.output
+
+
+def test_two_robots_are_evaluated_side_by_side(launcher: Launcher, tmp_path: Path,
+                                               in_process: Path) -> None:
+    results = {name: tmp_path / f'{name}.json' for name in ('left', 'right')}
+    stacks = [launcher.start('evaluate', policy_path=in_process / 'policy.onnx', episodes=3,
+                             namespace=name, result_path=path) for name, path in results.items()]
+    for stack in stacks:
+        assert stack.wait() == 0, stack.output
+    left, right = (json.loads(path.read_text()) for path in results.values())
+    assert left == right and left['episodes'] == 3
+
+
+def test_a_policy_server_that_fails_ends_the_evaluation(launcher: Launcher,
+                                                        tmp_path: Path) -> None:
+    stack = launcher.start('evaluate', policy_path=tmp_path / 'none.onnx')
+    assert stack.wait() not in (0, 130)
+    assert 'none.onnx' in stack.output
+
+
+def test_progress_comes_in_lines(launcher: Launcher, tmp_path: Path, demo_path: Path) -> None:
+    stack = launcher.train(tmp_path / 'run', demo_path)
+    assert stack.wait() == 0, stack.output
+    assert f'step {RUN["total_steps"]} of {RUN["total_steps"]} (100%)' in stack.output
