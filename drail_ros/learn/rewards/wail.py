@@ -58,7 +58,7 @@ def negative_linear_part(expert_is_high: Tensor, agent_is_low: Tensor) -> Tensor
 
 
 def missed_cost(difference: Tensor, displacement: Tensor, one_sided: bool) -> Tensor:
-    """f(x_E) - f(x_π) - ‖x_E - x_π‖ ``[B]`` of differences ``[B]``, ``[B, D]``."""
+    """f(x_E) - f(x_π) - ‖x_E - x_π‖ of differences ``[B]``, ``[B, D]``; or its positive part."""
     missed = difference - displacement.norm(dim=1)
     return missed.clamp(min=0.0) if one_sided else missed
 
