@@ -104,7 +104,7 @@ def relative_variance(folder: Path, shared: bool) -> np.ndarray:
     model.load_state_dict(state['reward_model'])
     result = []
     for draws in DRAWS:
-        model.settings = settings.replace(
+        model.score.settings = settings.replace(
             run.reward, {'reward_shared_noise': shared, 'reward_draws': draws})
         estimates = torch.stack([model.reward(samples) for _ in range(REPEATS)])
         result.append((estimates.var(0).mean() / estimates.mean(0).var()).item())

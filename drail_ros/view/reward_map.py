@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor, nn
 
 from drail_ros import plugins
 from drail_ros.errors import UserError
 from drail_ros.files import read_json
 from drail_ros.learn.nets.normalise import RunningNormaliser
-from drail_ros.learn.rewards.reward_model import Discriminator
+from drail_ros.learn.rewards.discriminator import Discriminator, EstimatedScore
 from drail_ros.learn.rewards.terminations import marked
 from drail_ros.learn.train.checkpoint import load_checkpoint
 from drail_ros.learn.train.settings import OnlineSettings, make_run_settings
@@ -26,7 +27,7 @@ from drail_ros.tasks import sine
 
 _STATES, _ACTIONS = 201, 81
 _DRAWS = 500
-"""A reward that is an estimate is averaged over so many draws: the picture is of what it means."""
+"""A logit that is an estimate is averaged over so many draws: the picture is of what it means."""
 
 
 def plot_reward_maps(runs: Sequence[Path], output: Path) -> dict[str, float]:
@@ -83,8 +84,14 @@ def _expert_probability(run: Path, states: np.ndarray,
     grid = np.stack(np.meshgrid(states, actions, indexing='ij'), axis=-1).reshape(-1, 2)
     obs = normaliser(torch.from_numpy(grid[:, :1]))
     rows = Transitions.of(obs, torch.from_numpy(grid[:, 1:].copy()), obs)
-    logits = model.expected_logits(marked(rows) if is_marked else rows, _DRAWS)
+    logits = _logits(model.score, marked(rows) if is_marked else rows)
     return chosen.algorithm, logits.sigmoid().numpy().reshape(len(states), len(actions))
+
+
+@torch.no_grad()
+def _logits(score: nn.Module, rows: Transitions) -> Tensor:
+    """Logits ``[B]`` as a smooth function of the rows."""
+    return score.expected(rows, _DRAWS) if isinstance(score, EstimatedScore) else score(rows)
 
 
 def _discriminators() -> dict[str, Callable[..., Discriminator]]:

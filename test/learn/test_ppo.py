@@ -10,7 +10,7 @@ import torch
 
 from drail_ros.learn.agents.advantages import generalised_advantages
 from drail_ros.learn.agents.agent import Rollout
-from drail_ros.learn.agents.ppo import Ppo, PpoSettings
+from drail_ros.learn.agents.ppo import Ppo, PpoSettings, clipped_gain, clipped_square
 from drail_ros.learn.nets.actors import GaussianActor
 from drail_ros.learn.nets.normalise import ReturnScaler, RunningNormaliser
 from drail_ros.learn.rewards.teacher import Teacher
@@ -36,6 +36,42 @@ def test_a_time_limit_is_bootstrapped_and_cuts_the_trace() -> None:
     ended = torch.tensor([[True], [False]])
     found = generalised_advantages(column(1, 1), column(0, 0), column(2, 0), ended, 0.5, 1.0)
     assert torch.allclose(found, column(1 + 0.5 * 2, 1))
+
+
+def test_the_trace_weakens_step_by_step() -> None:
+    found = generalised_advantages(column(0, 0, 8), column(0, 0, 0), column(0, 0, 0),
+                                   torch.zeros(3, 1, dtype=torch.bool), 0.5, 0.5)
+    assert torch.equal(found, column(8 / 16, 8 / 4, 8))
+
+
+@pytest.mark.parametrize(('ratio', 'advantage', 'gain', 'slope'), [
+    pytest.param(1.1, 2.0, 2.2, 2.0, id='good, near'),
+    pytest.param(1.5, 2.0, 2.4, 0.0, id='good, more likely than counts'),
+    pytest.param(0.5, 2.0, 1.0, 2.0, id='good, less likely by mistake'),
+    pytest.param(0.9, -2.0, -1.8, -2.0, id='bad, near'),
+    pytest.param(0.5, -2.0, -1.6, 0.0, id='bad, less likely than counts'),
+    pytest.param(1.5, -2.0, -3.0, -2.0, id='bad, more likely by mistake'),
+])
+def test_nothing_is_gained_beyond_the_clip(ratio: float, advantage: float, gain: float,
+                                           slope: float) -> None:
+    at = torch.tensor([ratio], requires_grad=True)
+    found = clipped_gain(at, torch.tensor([advantage]), 0.2)
+    found.sum().backward()
+    assert found.item() == pytest.approx(gain) and at.grad is not None
+    assert at.grad.item() == pytest.approx(slope)
+
+
+@pytest.mark.parametrize(('value', 'returns', 'square'), [
+    pytest.param(1.1, 3.0, 1.9 ** 2, id='near'),
+    pytest.param(2.0, 3.0, 1.8 ** 2, id='up, towards the return'),
+    pytest.param(2.0, 0.0, 2.0 ** 2, id='up, away from it'),
+    pytest.param(0.0, -1.0, 1.8 ** 2, id='down, towards the return'),
+    pytest.param(0.0, 2.0, 2.0 ** 2, id='down, away from it'),
+])
+def test_values_are_clipped_on_both_sides(value: float, returns: float, square: float) -> None:
+    """The old value is 1 and the range 0.2."""
+    found = clipped_square(*(torch.tensor([x]) for x in (value, 1.0, returns)), 0.2)
+    assert found.item() == pytest.approx(square)
 
 
 def test_running_normaliser_equals_statistics_of_all_it_saw() -> None:
@@ -140,3 +176,45 @@ def test_what_follows_an_end(terminations: str, terminated: bool, value: float,
     agent.improve(pays, 0.0)
     assert torch.allclose(seen['next_value'], torch.tensor(value))
     assert torch.allclose(seen['rewards'], torch.tensor(1.25))
+
+
+def learned(reward: float | torch.Tensor, progress: float = 0.0, **changes: Any) -> Ppo:
+    """An agent after one update on 8 steps that are paid so; what it was paid stays unscaled."""
+    agent = make(PpoSettings(**{'minibatches': 1, 'epochs': 1, 'learning_rate': 1e-3, **changes}))
+    done = rollout(agent, 4, 2)
+    zeros = torch.zeros(4, 2)
+    agent.update(done.transitions().obs, done, zeros, zeros, zeros + reward, progress)
+    return agent
+
+
+@pytest.mark.parametrize(('weight', 'grows'), [(0.01, True), (0.0, False)])
+def test_entropy_is_wanted(weight: float, grows: bool) -> None:
+    """Where every action is paid alike only the entropy moves the standard deviation."""
+    assert (learned(0.0, entropy_weight=weight).actor.log_std.item() > 0) is grows
+
+
+def test_a_reward_that_is_the_same_everywhere_teaches_the_actor_nothing() -> None:
+    before = make(PpoSettings()).actor.state_dict()
+    after = learned(4.0, entropy_weight=0.0).actor.state_dict()
+    for name, value in before.items():
+        assert torch.equal(value, after[name]), name
+
+
+@pytest.mark.parametrize(('weight', 'moves'), [(0.5, 1), (0.0, 0)])
+def test_the_critic_moves_to_the_returns(weight: float, moves: int) -> None:
+    for paid in (4.0, -4.0):
+        value = learned(paid, value_weight=weight).value(torch.zeros(1, 2)).item()
+        assert value * paid > 0 if moves else value == 0
+
+
+def test_the_step_size_falls_to_zero() -> None:
+    for progress, decays, expected in ((0.25, True, 7.5e-4), (1.0, True, 0.0), (1.0, False, 1e-3)):
+        group, = learned(1.0, progress, learning_rate_decay=decays).optimiser.param_groups
+        assert group['lr'] == pytest.approx(expected)
+
+
+def test_gradients_are_scaled_down_together() -> None:
+    for limit in (0.5, 0.01):
+        gradients = [p.grad for p in learned(1e3, max_gradient_norm=limit).parameters()]
+        norm = torch.cat([g.flatten() for g in gradients if g is not None]).norm().item()
+        assert norm == pytest.approx(limit, rel=1e-4)

@@ -128,10 +128,11 @@ def test_drail_reward_is_the_difference_of_the_two_losses(shared: bool, draws: i
     reward = model.reward(rows)
     model.generator.set_state(state)
     x = torch.cat([rows.obs, rows.action], dim=1)
-    t_agent, noise_agent = model._draw(x, draws)
-    t_expert, noise_expert = (t_agent, noise_agent) if shared else model._draw(x, draws)
-    losses = [model.diffusion(x.repeat(draws, 1), t, noise, torch.full((64 * draws, 10), label))
-              .view(draws, 64).mean(0)
+    t_agent, noise_agent = model.score.draw(x, draws)
+    t_expert, noise_expert = (
+        (t_agent, noise_agent) if shared else model.score.draw(x, draws))
+    losses = [model.score.diffusion(x.repeat(draws, 1), t, noise,
+                                    torch.full((64 * draws, 10), label)).view(draws, 64).mean(0)
               for t, noise, label in ((t_agent, noise_agent, 0.0), (t_expert, noise_expert, 1.0))]
     assert torch.allclose(reward, losses[0] - losses[1], atol=1e-5)
     # log D - log(1 - D) with D = exp(-L⁺) / (exp(-L⁺) + exp(-L⁻)) is the same number.
@@ -183,14 +184,14 @@ def test_wail_penalty_of_a_linear_critic_is_its_closed_form() -> None:
     difference = torch.tensor([1.0, 2.0, -2.0, 0.0])
     weight = torch.tensor([0.5, -1.0, 0.25, 3.0])
     with torch.no_grad():
-        model.net[0].weight.copy_(weight[None])
+        model.score.net[0].weight.copy_(weight[None])
     agent = gaussian_rows(0.0, count=8)
     expert = dataclasses.replace(agent, obs=agent.obs + difference)
     missed = (weight @ difference - difference.norm()).item()
     assert model.penalty(expert, agent).item() == pytest.approx(missed ** 2 / 0.4, rel=1e-4)
     assert make('wail', layers=0, regularisation=0.1, inputs='state', one_sided=True).penalty(
         agent, agent).item() == 0.0
-    logits = model.logits(expert.obs), model.logits(agent.obs)
+    logits = model.score(expert), model.score(agent)
     assert model.loss(*logits).item() == pytest.approx(-(weight @ difference).item(), rel=1e-4)
 
 
@@ -198,8 +199,8 @@ def test_airl_logit_is_reward_plus_shaping_minus_log_policy() -> None:
     model = make('airl', discount=0.9, inputs='state_action')
     rows = dataclasses.replace(gaussian_rows(0.0, count=4), log_prob=torch.arange(4.0),
                                 terminated=torch.tensor([False, True, False, False]))
-    g = model.g(torch.cat([rows.obs, rows.action], 1)).squeeze(1)
-    h, h_next = model.h(rows.obs).squeeze(1), model.h(rows.next_obs).squeeze(1)
+    g = model.score.g(torch.cat([rows.obs, rows.action], 1)).squeeze(1)
+    h, h_next = model.score.h(rows.obs).squeeze(1), model.score.h(rows.next_obs).squeeze(1)
     expected = g + 0.9 * h_next * torch.tensor([1.0, 0.0, 1.0, 1.0]) - h - torch.arange(4.0)
     assert torch.allclose(model.reward(rows), expected, atol=1e-6)
 
@@ -211,7 +212,7 @@ def test_airl_shapes_an_absorbing_state_as_any_other() -> None:
                                  terminated=torch.tensor([False, True]))
     seen = marked(ending)
     state = torch.tensor([[0.0] * (OBS - 1) + [1.0]])
-    potential = model.h(state).squeeze() - model.h(torch.zeros(1, OBS)).squeeze()
+    potential = model.score.h(state).squeeze() - model.score.h(torch.zeros(1, OBS)).squeeze()
     changed = model.reward(seen) - model.reward(
         dataclasses.replace(seen, next_obs=torch.zeros_like(seen.next_obs)))
     assert potential.abs() > 1e-3
@@ -243,7 +244,7 @@ def test_diffail_rewards_as_in_the_paper_and_as_released(form: str) -> None:
     for t in range(3):
         noise = torch.randn(x.shape, generator=model.generator)
         x_t = alpha_bar[t].sqrt() * x + (1 - alpha_bar[t]).sqrt() * noise
-        error = (model.diffusion.net(x_t, torch.full((16,), t)) - noise).square()
+        error = (model.score.diffusion.net(x_t, torch.full((16,), t)) - noise).square()
         paper += -torch.log(1 - torch.exp(-error.mean(1))) / 3
         released += torch.exp(-error).mean(1) / 3
     expected = paper if form == 'paper' else -torch.log(1 - released)
@@ -273,9 +274,9 @@ def test_smiling_is_paid_alike_whatever_the_agent_has_seen() -> None:
 
 
 @pytest.mark.parametrize('name', ['drail', 'drail_un', 'diffail'])
-def test_expected_logits_share_their_draws(name: str) -> None:
+def test_expected_scores_share_their_draws(name: str) -> None:
     rows = gaussian_rows(0.0, count=1)[torch.zeros(5, dtype=torch.long)]
-    found = make(name).expected_logits(rows, 4)
+    found = make(name).score.expected(rows, 4)
     assert torch.allclose(found, found[:1].expand(5), atol=1e-6) and found.isfinite().all()
 
 

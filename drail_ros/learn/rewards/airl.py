@@ -18,13 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from drail_ros.learn.nets.mlp import mlp
-from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
-from drail_ros.learn.transitions import INPUTS, Transitions
+from drail_ros.learn.rewards.discriminator import Discriminator
+from drail_ros.learn.rewards.reward_model import RewardSettings
+from drail_ros.learn.transitions import INPUTS, Transitions, input_size, inputs_of
 from drail_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class AirlSettings(DiscriminatorSettings):
+class AirlSettings(RewardSettings):
     """Settings of AIRL."""
 
     inputs: str = setting('state', "what g sees of a transition: [s, a], [s, s'] or s",
@@ -35,30 +36,31 @@ class AirlSettings(DiscriminatorSettings):
     policy_density: bool = setting(True, 'subtract log π(a|s), as published')
 
 
-class Airl(Discriminator):
+class ShapedReward(nn.Module):
     """Reward network g and shaping network h, both tanh MLPs."""
 
-    settings: AirlSettings
+    def __init__(self, obs_size: int, action_size: int, settings: AirlSettings) -> None:
+        super().__init__()
+        self._inputs, self._discount = settings.inputs, settings.discount
+        hidden = [settings.width] * settings.layers
+        self.g = mlp([input_size(settings.inputs, obs_size, action_size), *hidden, 1], nn.Tanh)
+        self.h = mlp([obs_size, *hidden, 1], nn.Tanh)
+
+    def forward(self, rows: Transitions) -> Tensor:
+        """f - log π(a|s), ``[B]``."""
+        following = self.h(rows.next_obs).squeeze(1).masked_fill(rows.terminated, 0.0)
+        shaping = self._discount * following - self.h(rows.obs).squeeze(1)
+        return self.g(inputs_of(rows, self._inputs)).squeeze(1) + shaping - rows.log_prob
+
+
+class Airl(Discriminator):
+    """Classifier whose logit is the reward."""
 
     def __init__(self, obs_size: int, action_size: int, settings: AirlSettings,
                  generator: torch.Generator) -> None:
-        super().__init__(obs_size, action_size, settings, generator)
-        hidden = [settings.width] * settings.layers
-        self.g = mlp([self.input_size, *hidden, 1], nn.Tanh)
-        self.h = mlp([obs_size, *hidden, 1], nn.Tanh)
+        score = ShapedReward(obs_size, action_size, settings)
+        super().__init__(score, settings, generator, reward=score)
         self.needs_log_prob = settings.policy_density
-        self.finish()
-
-    def training_logits(self, batch: Transitions) -> Tensor:
-        """f - log π(a|s), ``[B]``."""
-        following = self.h(batch.next_obs).squeeze(1).masked_fill(batch.terminated, 0.0)
-        shaping = self.settings.discount * following - self.h(batch.obs).squeeze(1)
-        return self.g(self.seen(batch)).squeeze(1) + shaping - batch.log_prob
-
-    @torch.no_grad()
-    def reward(self, batch: Transitions) -> Tensor:
-        """f - log π(a|s), ``[B]``."""
-        return self.training_logits(batch)
 
 
 REWARD_MODEL = (Airl, AirlSettings)

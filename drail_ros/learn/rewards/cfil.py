@@ -33,7 +33,6 @@ class CfilSettings(RewardSettings):
     """Settings of CFIL."""
 
     batch_size: int = setting(256, 'expert samples, and agent samples, per update', low=1)
-    epochs: int = setting(1, "passes over the agent's transitions in each iteration", low=1)
     width: int = setting(128, 'hidden width of each block of a flow', low=1)
     layers: int = setting(2, 'hidden layers of each block of a flow', low=1)
     blocks: int = setting(2, 'autoregressive blocks of a flow', low=1)
@@ -64,9 +63,9 @@ class Cfil(LearnedReward):
                 - self._squashed(self.expert_flow.log_prob(x)))
 
     @torch.no_grad()
-    def reward(self, batch: Transitions) -> Tensor:
+    def reward(self, rows: Transitions) -> Tensor:
         """-l, ``[B]``."""
-        return -self.log_ratio(self.seen(batch))
+        return -self.log_ratio(self.seen(rows))
 
     def update(self, expert: Transitions, agent: Transitions) -> Metrics:
         """Climb the Donsker-Varadhan form on minibatches."""

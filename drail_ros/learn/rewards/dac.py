@@ -16,15 +16,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
-from drail_ros.learn.rewards.gail_gp import GailGp, GailGpSettings
+from drail_ros.learn.rewards.discriminator import Discriminator, cross_entropy, logit_reward
+from drail_ros.learn.rewards.gradient_penalty import interpolation_penalty
 from drail_ros.learn.rewards.logits import REWARD_FORMS
+from drail_ros.learn.rewards.mlp_score import MlpScore, MlpScoreSettings
 from drail_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class DacSettings(GailGpSettings):
+class DacSettings(MlpScoreSettings):
     """Settings of DAC."""
 
     batch_size: int = setting(256, 'expert samples, and agent samples, per update', low=1)
@@ -35,12 +38,22 @@ class DacSettings(GailGpSettings):
     run_defaults: ClassVar[Mapping[str, object]] = {'agent': 'sac', 'terminations': 'absorbing'}
 
 
-class Dac(GailGp):
+def half_cross_entropy(expert_is_high: Tensor, agent_is_low: Tensor) -> Tensor:
+    """½ (BCE(D(x_E), 1) + BCE(D(x_π), 0)) of logits ``[B]`` each."""
+    return 0.5 * cross_entropy(expert_is_high, agent_is_low)
+
+
+class Dac(Discriminator):
     """GAIL with a gradient penalty, for agents that learn from memory."""
 
-    def loss(self, expert_is_high: Tensor, agent_is_low: Tensor) -> Tensor:
-        """Half the cross-entropy of both."""
-        return 0.5 * super().loss(expert_is_high, agent_is_low)
+    def __init__(self, obs_size: int, action_size: int, settings: DacSettings,
+                 generator: torch.Generator) -> None:
+        score = MlpScore(obs_size, action_size, settings)
+        super().__init__(
+            score, settings, generator, reward=logit_reward(score, settings.reward_form),
+            loss=half_cross_entropy,
+            penalty=interpolation_penalty(settings.penalty_weight, score.at, score.seen,
+                                          generator))
 
 
 REWARD_MODEL = (Dac, DacSettings)

@@ -13,7 +13,7 @@ agent (Gulrajani et al., 2017). Mish activations, linear noise schedule.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,15 +25,16 @@ from drail_ros.learn.nets.diffusion import (
     SinusoidalNoisePredictor,
     linear_alpha_bar,
 )
-from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
+from drail_ros.learn.rewards.discriminator import Discriminator
+from drail_ros.learn.rewards.gradient_penalty import interpolation_penalty
 from drail_ros.learn.rewards.logits import logit_of_energy, reward_of_logit
-from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
-from drail_ros.learn.transitions import Transitions
+from drail_ros.learn.rewards.reward_model import RewardSettings
+from drail_ros.learn.transitions import Transitions, input_size, inputs_of
 from drail_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class DiffailSettings(DiscriminatorSettings):
+class DiffailSettings(RewardSettings):
     """Settings of DiffAIL."""
 
     learning_rate: float = setting(3e-5, 'Adam step size of the discriminator', low=0.0)
@@ -47,58 +48,75 @@ class DiffailSettings(DiscriminatorSettings):
     run_defaults: ClassVar[Mapping[str, object]] = {'agent': 'sac', 'terminations': 'ignore'}
 
 
-class Diffail(Discriminator):
-    """Unconditional diffusion model of few steps."""
-
-    settings: DiffailSettings
+class FewStepDenoising(nn.Module):
+    """Logit of D_t = exp(-L_t), L_t the error of an unconditional diffusion model of few steps."""
 
     def __init__(self, obs_size: int, action_size: int, settings: DiffailSettings,
                  generator: torch.Generator) -> None:
-        super().__init__(obs_size, action_size, settings, generator)
-        net = SinusoidalNoisePredictor(self.input_size, settings.width, settings.layers, nn.Mish)
+        super().__init__()
+        self._settings, self._generator = settings, generator
+        net = SinusoidalNoisePredictor(input_size(settings.inputs, obs_size, action_size),
+                                       settings.width, settings.layers, nn.Mish)
         self.diffusion = DiffusionLoss(net, linear_alpha_bar(settings.diffusion_steps))
-        self.finish()
 
-    def training_logits(self, batch: Transitions) -> Tensor:
-        """Logit of D_t at one t per sample, ``[B]``."""
-        return logit_of_energy(self._energy(self.seen(batch)))
+    def forward(self, rows: Transitions) -> Tensor:
+        """Logit at one t a row, ``[B]``."""
+        return logit_of_energy(self._energy(self.seen(rows)))
 
-    def penalty(self, expert: Transitions, agent: Transitions) -> Tensor | float:
-        """Weighted gradient penalty on interpolates."""
-        if self.settings.penalty_weight == 0:
-            return 0.0
-        return self.settings.penalty_weight * gradient_penalty(
-            lambda x: torch.exp(-self._energy(x)), self.seen(expert), self.seen(agent),
-            self.generator)
-
-    @torch.no_grad()
-    def reward(self, batch: Transitions) -> Tensor:
+    def reward(self, rows: Transitions) -> Tensor:
         """Reward over all t in the chosen form, ``[B]``."""
-        x, total = self.seen(batch), self.seen(batch).new_zeros(len(batch))
-        for t in range(self.settings.diffusion_steps):
-            times, noise = torch.full((len(x),), t, device=x.device), self._noise(x)
-            if self.settings.reward_form == 'paper':
-                logit = logit_of_energy(self.diffusion(x, times, noise))
-                total += reward_of_logit(logit, 'neg_log_one_minus_d')
-            else:
-                predicted = self.diffusion.net(self.diffusion.diffused(x, times, noise), times)
-                total += torch.exp(-(predicted - noise).square()).mean(dim=1)
-        mean = total / self.settings.diffusion_steps
-        return mean if self.settings.reward_form == 'paper' else -torch.log1p(-mean)
+        return {'paper': self._paper_reward, 'released': self._released_reward}[
+            self._settings.reward_form](self.seen(rows))
 
-    @torch.no_grad()
-    def expected_logits(self, batch: Transitions, draws: int) -> Tensor:
-        """Logit of exp(-L), with L averaged over ``draws`` common to all samples, ``[B]``."""
-        return logit_of_energy(self.diffusion.expected(self.seen(batch), draws, self.generator))
+    def expected(self, rows: Transitions, draws: int) -> Tensor:
+        """Logit of exp(-L), L averaged over ``draws`` that all rows have in common, ``[B]``."""
+        return logit_of_energy(self.diffusion.expected(self.seen(rows), draws, self._generator))
+
+    def seen(self, rows: Transitions) -> Tensor:
+        """What is seen of each row, x ``[B, D]``."""
+        return inputs_of(rows, self._settings.inputs)
+
+    def probability(self, x: Tensor) -> Tensor:
+        """D_t at one t a sample, ``[B]``."""
+        return torch.exp(-self._energy(x))
 
     def _energy(self, x: Tensor) -> Tensor:
-        """L_t at one random t per sample, ``[B]``."""
-        t = torch.randint(self.settings.diffusion_steps, (len(x),), generator=self.generator,
+        """L_t at one random t a sample, ``[B]``."""
+        t = torch.randint(self._settings.diffusion_steps, (len(x),), generator=self._generator,
                           device=x.device)
         return self.diffusion(x, t, self._noise(x))
 
+    def _paper_reward(self, x: Tensor) -> Tensor:
+        return self._mean_over_steps(x, lambda times, noise: reward_of_logit(
+            logit_of_energy(self.diffusion(x, times, noise)), 'neg_log_one_minus_d'))
+
+    def _released_reward(self, x: Tensor) -> Tensor:
+        def probability(times: Tensor, noise: Tensor) -> Tensor:
+            predicted = self.diffusion.net(self.diffusion.diffused(x, times, noise), times)
+            return torch.exp(-(predicted - noise).square()).mean(dim=1)
+        return -torch.log1p(-self._mean_over_steps(x, probability))
+
+    def _mean_over_steps(self, x: Tensor, of_step: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Mean ``[B]`` over all t of ``of_step(t, noise)``, with noise of its own for each t."""
+        total, steps = x.new_zeros(len(x)), self._settings.diffusion_steps
+        for t in range(steps):
+            total += of_step(torch.full((len(x),), t, device=x.device), self._noise(x))
+        return total / steps
+
     def _noise(self, x: Tensor) -> Tensor:
-        return torch.randn(x.shape, generator=self.generator, device=x.device)
+        return torch.randn(x.shape, generator=self._generator, device=x.device)
+
+
+class Diffail(Discriminator):
+    """Unconditional diffusion model of few steps as discriminator."""
+
+    def __init__(self, obs_size: int, action_size: int, settings: DiffailSettings,
+                 generator: torch.Generator) -> None:
+        score = FewStepDenoising(obs_size, action_size, settings, generator)
+        super().__init__(
+            score, settings, generator, reward=score.reward,
+            penalty=interpolation_penalty(settings.penalty_weight, score.probability, score.seen,
+                                          generator))
 
 
 REWARD_MODEL = (Diffail, DiffailSettings)

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from drail_ros.learn.nets.diffusion import (
     DiffusionLoss,
@@ -26,8 +26,9 @@ from drail_ros.learn.nets.diffusion import (
     cosine_alpha_bar,
     stratified_timesteps,
 )
-from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
-from drail_ros.learn.transitions import Transitions
+from drail_ros.learn.rewards.discriminator import Discriminator
+from drail_ros.learn.rewards.reward_model import RewardSettings
+from drail_ros.learn.transitions import Transitions, input_size, inputs_of
 from drail_ros.settings import setting
 
 _CHUNK = 256
@@ -35,7 +36,7 @@ _CHUNK = 256
 
 
 @dataclass(frozen=True)
-class DrailSettings(DiscriminatorSettings):
+class DrailSettings(RewardSettings):
     """Settings of DRAIL."""
 
     diffusion_steps: int = setting(1000, 'T of the diffusion process', low=2)
@@ -50,46 +51,53 @@ class DrailSettings(DiscriminatorSettings):
         8, 'draws of (t, noise) averaged per sample when a reward is computed', low=1)
 
 
-class Drail(Discriminator):
-    """Conditional diffusion model as discriminator."""
-
-    settings: DrailSettings
+class LabelledDenoising(nn.Module):
+    """L⁻ - L⁺ of a conditional diffusion model: how much better the expert's label denoises."""
 
     def __init__(self, obs_size: int, action_size: int, settings: DrailSettings,
                  generator: torch.Generator) -> None:
-        super().__init__(obs_size, action_size, settings, generator)
-        net = NoisePredictor(self.input_size, settings.label_size, settings.width, settings.layers,
+        super().__init__()
+        self.settings, self._generator = settings, generator
+        net = NoisePredictor(input_size(settings.inputs, obs_size, action_size),
+                             settings.label_size, settings.width, settings.layers,
                              settings.diffusion_steps)
         self.diffusion = DiffusionLoss(net, cosine_alpha_bar(settings.diffusion_steps))
-        self.finish()
 
-    def training_logits(self, batch: Transitions) -> Tensor:
-        """L = L⁻ - L⁺ with gradients through both, ``[B]``."""
+    def forward(self, rows: Transitions) -> Tensor:
+        """As estimated in training, with gradients through both, ``[B]``."""
         s = self.settings
-        return self._logits(self.seen(batch), s.training_draws, s.training_shared_noise)
+        return self._estimate(self._seen(rows), s.training_draws, s.training_shared_noise)
 
-    @torch.no_grad()
-    def reward(self, batch: Transitions) -> Tensor:
-        """L⁻ - L⁺, ``[B]``."""
+    def reward(self, rows: Transitions) -> Tensor:
+        """As estimated for rewards, ``[B]``."""
         s = self.settings
-        return torch.cat([self._logits(x, s.reward_draws, s.reward_shared_noise)
-                          for x in self.seen(batch).split(_CHUNK)])
+        return torch.cat([self._estimate(x, s.reward_draws, s.reward_shared_noise)
+                          for x in self._seen(rows).split(_CHUNK)])
 
-    @torch.no_grad()
-    def expected_logits(self, batch: Transitions, draws: int) -> Tensor:
-        """Mean of L⁻ - L⁺ over ``draws`` stratified (t, noise), common to all samples, ``[B]``."""
-        x = self.seen(batch)
+    def expected(self, rows: Transitions, draws: int) -> Tensor:
+        """Mean over ``draws`` stratified (t, noise) that all rows have in common, ``[B]``."""
+        x = self._seen(rows)
         total = x.new_zeros(len(x))
-        for t, noise in common_draws(x, draws, self.diffusion.steps, self.generator):
+        for t, noise in common_draws(x, draws, self.diffusion.steps, self._generator):
             for label, sign in ((0.0, 1.0), (1.0, -1.0)):
                 condition = x.new_full((len(x), self.settings.label_size), label)
                 total += sign * self.diffusion(x, t, noise, condition)
         return total / draws
 
-    def _logits(self, x: Tensor, draws: int, shared_noise: bool) -> Tensor:
+    def draw(self, x: Tensor, draws: int) -> tuple[Tensor, Tensor]:
+        """Draw t ``[draws · B]`` and noise ``[draws · B, D]`` for samples ``[B, D]``."""
+        t = stratified_timesteps(len(x), draws, self.settings.diffusion_steps, self._generator)
+        noise = torch.randn((draws * len(x), x.shape[1]), generator=self._generator,
+                            device=x.device)
+        return t.flatten(), noise
+
+    def _seen(self, rows: Transitions) -> Tensor:
+        return inputs_of(rows, self.settings.inputs)
+
+    def _estimate(self, x: Tensor, draws: int, shared_noise: bool) -> Tensor:
         count = len(x)
-        t_agent, noise_agent = self._draw(x, draws)
-        t_expert, noise_expert = (t_agent, noise_agent) if shared_noise else self._draw(x, draws)
+        t_agent, noise_agent = self.draw(x, draws)
+        t_expert, noise_expert = (t_agent, noise_agent) if shared_noise else self.draw(x, draws)
         label = x.new_zeros(2 * draws * count, self.settings.label_size)
         label[draws * count:] = 1.0
         loss = self.diffusion(x.repeat(2 * draws, 1), torch.cat([t_agent, t_expert]),
@@ -97,11 +105,14 @@ class Drail(Discriminator):
         agent, expert = loss.view(2, draws, count).mean(dim=1)
         return agent - expert
 
-    def _draw(self, x: Tensor, draws: int) -> tuple[Tensor, Tensor]:
-        t = stratified_timesteps(len(x), draws, self.settings.diffusion_steps, self.generator)
-        noise = torch.randn((draws * len(x), x.shape[1]), generator=self.generator,
-                            device=x.device)
-        return t.flatten(), noise
+
+class Drail(Discriminator):
+    """Conditional diffusion model as discriminator."""
+
+    def __init__(self, obs_size: int, action_size: int, settings: DrailSettings,
+                 generator: torch.Generator) -> None:
+        score = LabelledDenoising(obs_size, action_size, settings, generator)
+        super().__init__(score, settings, generator, reward=score.reward)
 
 
 REWARD_MODEL = (Drail, DrailSettings)

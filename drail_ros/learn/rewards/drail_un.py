@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from drail_ros.learn.nets.diffusion import (
     DiffusionLoss,
@@ -23,14 +23,15 @@ from drail_ros.learn.nets.diffusion import (
     cosine_alpha_bar,
     stratified_timesteps,
 )
+from drail_ros.learn.rewards.discriminator import Discriminator
 from drail_ros.learn.rewards.logits import logit_of_energy
-from drail_ros.learn.rewards.reward_model import Discriminator, DiscriminatorSettings
-from drail_ros.learn.transitions import Transitions
+from drail_ros.learn.rewards.reward_model import RewardSettings
+from drail_ros.learn.transitions import Transitions, input_size, inputs_of
 from drail_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class DrailUnSettings(DiscriminatorSettings):
+class DrailUnSettings(RewardSettings):
     """Settings of DRAIL-UN."""
 
     diffusion_steps: int = setting(1000, 'T of the diffusion process', low=2)
@@ -40,39 +41,48 @@ class DrailUnSettings(DiscriminatorSettings):
         1, 'draws of (t, noise) averaged per sample when a reward is computed', low=1)
 
 
-class DrailUn(Discriminator):
-    """Unconditional diffusion model as discriminator."""
-
-    settings: DrailUnSettings
+class Denoising(nn.Module):
+    """Logit of exp(-L), L the error of an unconditional diffusion model."""
 
     def __init__(self, obs_size: int, action_size: int, settings: DrailUnSettings,
                  generator: torch.Generator) -> None:
-        super().__init__(obs_size, action_size, settings, generator)
-        s = settings
-        net = NoisePredictor(self.input_size, 0, s.width, s.layers, s.diffusion_steps)
+        super().__init__()
+        s = self._settings = settings
+        self._generator = generator
+        net = NoisePredictor(input_size(s.inputs, obs_size, action_size), 0, s.width, s.layers,
+                             s.diffusion_steps)
         self.diffusion = DiffusionLoss(net, cosine_alpha_bar(s.diffusion_steps))
-        self.finish()
 
-    def training_logits(self, batch: Transitions) -> Tensor:
-        """Logit of exp(-L), ``[B]``."""
-        return logit_of_energy(self.energy(self.seen(batch), self.settings.training_draws))
+    def forward(self, rows: Transitions) -> Tensor:
+        """As estimated in training, ``[B]``."""
+        return logit_of_energy(self._energy(self._seen(rows), self._settings.training_draws))
 
-    @torch.no_grad()
-    def reward(self, batch: Transitions) -> Tensor:
-        """log D - log(1 - D), ``[B]``."""
-        return logit_of_energy(self.energy(self.seen(batch), self.settings.reward_draws))
+    def reward(self, rows: Transitions) -> Tensor:
+        """log D - log(1 - D) as estimated for rewards, ``[B]``."""
+        return logit_of_energy(self._energy(self._seen(rows), self._settings.reward_draws))
 
-    @torch.no_grad()
-    def expected_logits(self, batch: Transitions, draws: int) -> Tensor:
-        """Logit of exp(-L), with L averaged over ``draws`` common to all samples, ``[B]``."""
-        return logit_of_energy(self.diffusion.expected(self.seen(batch), draws, self.generator))
+    def expected(self, rows: Transitions, draws: int) -> Tensor:
+        """As estimated by ``draws`` that all rows have in common, ``[B]``."""
+        return logit_of_energy(self.diffusion.expected(self._seen(rows), draws, self._generator))
 
-    def energy(self, x: Tensor, draws: int) -> Tensor:
+    def _seen(self, rows: Transitions) -> Tensor:
+        return inputs_of(rows, self._settings.inputs)
+
+    def _energy(self, x: Tensor, draws: int) -> Tensor:
         """L averaged over stratified draws of (t, ε), ``[B]``."""
-        t = stratified_timesteps(len(x), draws, self.settings.diffusion_steps, self.generator)
-        noise = torch.randn((draws * len(x), x.shape[1]), generator=self.generator,
+        t = stratified_timesteps(len(x), draws, self._settings.diffusion_steps, self._generator)
+        noise = torch.randn((draws * len(x), x.shape[1]), generator=self._generator,
                             device=x.device)
         return self.diffusion(x.repeat(draws, 1), t.flatten(), noise).view(draws, -1).mean(dim=0)
+
+
+class DrailUn(Discriminator):
+    """Unconditional diffusion model as discriminator."""
+
+    def __init__(self, obs_size: int, action_size: int, settings: DrailUnSettings,
+                 generator: torch.Generator) -> None:
+        score = Denoising(obs_size, action_size, settings, generator)
+        super().__init__(score, settings, generator, reward=score.reward)
 
 
 REWARD_MODEL = (DrailUn, DrailUnSettings)

@@ -7,30 +7,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
+import torch
 
-from drail_ros.learn.rewards.gail import Gail, GailSettings
-from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
-from drail_ros.learn.transitions import Transitions
+from drail_ros.learn.rewards.discriminator import Discriminator, logit_reward
+from drail_ros.learn.rewards.gradient_penalty import interpolation_penalty
+from drail_ros.learn.rewards.mlp_score import MlpScore, MlpScoreSettings
 from drail_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class GailGpSettings(GailSettings):
+class GailGpSettings(MlpScoreSettings):
     """Settings of GAIL-GP."""
 
     penalty_weight: float = setting(1.0, 'weight w of the gradient penalty', low=0.0)
 
 
-class GailGp(Gail):
+class GailGp(Discriminator):
     """GAIL whose logit is kept near gradient norm 1 between expert and agent."""
 
-    settings: GailGpSettings
-
-    def penalty(self, expert: Transitions, agent: Transitions) -> Tensor:
-        """Weighted gradient penalty on interpolates."""
-        return self.settings.penalty_weight * gradient_penalty(
-            self.logits, self.seen(expert), self.seen(agent), self.generator)
+    def __init__(self, obs_size: int, action_size: int, settings: GailGpSettings,
+                 generator: torch.Generator) -> None:
+        score = MlpScore(obs_size, action_size, settings)
+        super().__init__(
+            score, settings, generator, reward=logit_reward(score, settings.reward_form),
+            penalty=interpolation_penalty(settings.penalty_weight, score.at, score.seen,
+                                          generator))
 
 
 REWARD_MODEL = (GailGp, GailGpSettings)

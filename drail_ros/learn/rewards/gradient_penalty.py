@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from drail_ros.learn.transitions import Transitions
+
 
 def gradient_penalty(function: Callable[[Tensor], Tensor], expert: Tensor, agent: Tensor,
                      generator: torch.Generator) -> Tensor:
@@ -15,3 +17,14 @@ def gradient_penalty(function: Callable[[Tensor], Tensor], expert: Tensor, agent
     x = (u * expert + (1 - u) * agent).requires_grad_()
     gradient, = torch.autograd.grad(function(x).sum(), x, create_graph=True)
     return (gradient.norm(dim=1) - 1).square().mean()
+
+
+def interpolation_penalty(weight: float, function: Callable[[Tensor], Tensor],
+                          seen: Callable[[Transitions], Tensor], generator: torch.Generator,
+                          ) -> Callable[[Transitions, Transitions], Tensor | float]:
+    """Return the weighted penalty of f at what is ``seen`` of rows; a weight of 0 is none."""
+    def penalty(expert: Transitions, agent: Transitions) -> Tensor | float:
+        if weight == 0:
+            return 0.0
+        return weight * gradient_penalty(function, seen(expert), seen(agent), generator)
+    return penalty

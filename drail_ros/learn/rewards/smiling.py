@@ -47,7 +47,6 @@ class SmilingSettings(RewardSettings):
     batch_size: int = setting(1024, 'samples per update', low=1)
     expert_updates: int = setting(4000, 'updates of the expert net, before the first iteration',
                                   low=1)
-    epochs: int = setting(1, "passes over the agent's transitions in each iteration", low=1)
     width: int = setting(256, 'hidden width of both nets', low=1)
     layers: int = setting(1, 'hidden layers of both nets', low=1)
     diffusion_steps: int = setting(5000, 'T of the diffusion process', low=2)
@@ -110,9 +109,9 @@ class Smiling(LearnedReward):
         return metrics
 
     @torch.no_grad()
-    def reward(self, batch: Transitions) -> Tensor:
+    def reward(self, rows: Transitions) -> Tensor:
         """Standardised difference of the errors, ``[B]``."""
-        return (self.difference(self.seen(batch)) - self.shift) * self.scale
+        return (self.difference(self.seen(rows)) - self.shift) * self.scale
 
     @torch.no_grad()
     def difference(self, x: Tensor) -> Tensor:

@@ -37,9 +37,9 @@ class TrueReward:
         """Learn nothing."""
         return {}
 
-    def reward(self, batch: Transitions) -> Tensor:
+    def reward(self, rows: Transitions) -> Tensor:
         """Return the task's reward, ``[B]``."""
-        return batch.reward
+        return rows.reward
 
     def state_dict(self) -> dict[str, object]:
         """Nothing to continue."""

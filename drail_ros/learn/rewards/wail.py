@@ -17,13 +17,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from drail_ros.learn.rewards.gail import Gail, GailSettings
+from drail_ros.learn.rewards.discriminator import Discriminator, logit_reward
+from drail_ros.learn.rewards.mlp_score import MlpScore, MlpScoreSettings
 from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class WailSettings(GailSettings):
+class WailSettings(MlpScoreSettings):
     """Settings of WAIL."""
 
     learning_rate: float = setting(1e-4, 'RMSProp step size of the critic', low=0.0)
@@ -31,29 +32,35 @@ class WailSettings(GailSettings):
     one_sided: bool = setting(False, 'count only differences above the cost')
 
 
-class Wail(Gail):
-    """Tanh MLP critic."""
+class Wail(Discriminator):
+    """Tanh MLP critic. RMSProp, as published: momentum would drive it in circles."""
 
-    settings: WailSettings
+    def __init__(self, obs_size: int, action_size: int, settings: WailSettings,
+                 generator: torch.Generator) -> None:
+        score, s = MlpScore(obs_size, action_size, settings), settings
 
-    def make_optimiser(self) -> None:
-        """RMSProp, as published: momentum would drive the critic in circles."""
-        self.finish(torch.optim.RMSprop)
+        def penalty(expert: Transitions, agent: Transitions) -> Tensor | float:
+            if s.regularisation == 0:
+                return 0.0
+            x_expert, x_agent = score.seen(expert), score.seen(agent)
+            missed = missed_cost(score.at(x_expert) - score.at(x_agent), x_expert - x_agent,
+                                 s.one_sided)
+            return missed.square().mean() / (4 * s.regularisation)
 
-    def loss(self, expert_is_high: Tensor, agent_is_low: Tensor) -> Tensor:
-        """Negative of the dual's linear part."""
-        return agent_is_low.mean() - expert_is_high.mean()
+        super().__init__(score, s, generator, reward=logit_reward(score, s.reward_form),
+                         loss=negative_linear_part, penalty=penalty,
+                         make_optimiser=torch.optim.RMSprop)
 
-    def penalty(self, expert: Transitions, agent: Transitions) -> Tensor | float:
-        """Weighted square of what the critic's differences miss the cost by."""
-        if self.settings.regularisation == 0:
-            return 0.0
-        x_expert, x_agent = self.seen(expert), self.seen(agent)
-        missed = (self.logits(x_expert) - self.logits(x_agent)
-                  - (x_expert - x_agent).norm(dim=1))
-        if self.settings.one_sided:
-            missed = missed.clamp(min=0.0)
-        return missed.square().mean() / (4 * self.settings.regularisation)
+
+def negative_linear_part(expert_is_high: Tensor, agent_is_low: Tensor) -> Tensor:
+    """-E f(x_E) + E f(x_π) of critics' values ``[B]`` each."""
+    return agent_is_low.mean() - expert_is_high.mean()
+
+
+def missed_cost(difference: Tensor, displacement: Tensor, one_sided: bool) -> Tensor:
+    """f(x_E) - f(x_π) - ‖x_E - x_π‖ of differences ``[B]``, ``[B, D]``; or its positive part."""
+    missed = difference - displacement.norm(dim=1)
+    return missed.clamp(min=0.0) if one_sided else missed
 
 
 REWARD_MODEL = (Wail, WailSettings)
