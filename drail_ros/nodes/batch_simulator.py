@@ -10,7 +10,8 @@ from visualization_msgs.msg import MarkerArray
 
 from drail_ros.nodes.batch_topics import ACTIONS, QOS, STEPS, to_message
 from drail_ros.nodes.markers import marker_array
-from drail_ros.sim.remote.server import STATUS_PERIOD_S, BatchServer
+from drail_ros.sim.remote.messages import STATUS_PERIOD_S
+from drail_ros.sim.remote.server import BatchServer
 
 _MARKER_PERIOD_S = 0.1
 

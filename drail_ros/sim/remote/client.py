@@ -3,7 +3,11 @@
 Every request has a sequence number and is repeated until each simulator has answered it, so
 nothing is simulated twice or left out when messages are lost, doubled or late. The last exact
 state and the actions since are kept: whoever takes over the slice of a lost simulator gets both,
-replays, and ends in the very state that was lost. ``server.py`` is the other side.
+replays, and ends in the very state that was lost. ``server.py`` is the other side,
+``messages.py`` what they say.
+
+Whatever else arrives is counted and ignored, so that a trainer ends for two reasons only: a
+simulator that it works with refuses, or all are held by another trainer.
 """
 
 from __future__ import annotations
@@ -12,22 +16,35 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from drail_ros.errors import UserError
 from drail_ros.sim.batch_sim import State, Step
-from drail_ros.sim.remote.messages import MalformedMessageError, Message, decode
-from drail_ros.sim.remote.server import LEASE_S, STATUS_PERIOD_S, whoami
+from drail_ros.sim.remote.messages import (
+    LEASE_S,
+    LONGEST_LOG,
+    MOST_SIMULATORS,
+    STATUS_PERIOD_S,
+    Advance,
+    Assign,
+    Heartbeat,
+    Refusal,
+    Result,
+    Snapshot,
+    Status,
+    decode,
+    whoami,
+)
+from drail_ros.sim.remote.results import check_result, joined
+from drail_ros.sim.remote.wire import MalformedMessageError
 from drail_ros.tasks.task import Array, Task
 
 RESEND_AFTER_S = 0.5
 SILENT_AFTER_S = 4.0
 """A simulator that answers nothing and sends no status for so long is replaced if one is idle."""
 WARN_EVERY_S = 5.0
-LONGEST_LOG = 512
-"""Steps replayed at most: a new state is fetched after so many."""
 HEARTBEAT_PERIOD_S = 1.0
 
 
@@ -73,9 +90,10 @@ class RemoteSim:
     def __init__(self, channel: Channel, task: Task, num_envs: int, noise: float, *,
                  simulators: int = 1, warn: Callable[[str], None] = print,
                  clock: Callable[[], float] = time.monotonic) -> None:
-        if not 1 <= simulators <= num_envs:
+        most = min(num_envs, MOST_SIMULATORS)
+        if not 1 <= simulators <= most:
             raise UserError('wrong number of simulators', found=simulators,
-                            expected=f'1 to {num_envs}, the number of environments')
+                            expected=f'1 to {most} for {num_envs} environments')
         self.task, self.num_envs = task, num_envs
         self._noise, self._channel, self._warn, self._clock = noise, channel, warn, clock
         self._session, self._sequence = uuid.uuid4().hex, 0
@@ -87,6 +105,8 @@ class RemoteSim:
         self._log: list[Array] = []
         self.replaced = 0
         """Simulators replaced so far."""
+        self.malformed = 0
+        """Messages that could not be read or made no sense, ignored."""
 
     def reset(self, seed: int) -> Array:
         """Start episode 0 of every environment and return observations ``[N, O]``."""
@@ -99,20 +119,29 @@ class RemoteSim:
         return self._begin()
 
     def step(self, actions: Array) -> Step:
-        """Advance one control step with normalised actions ``[N, A]``."""
+        """Advance one control step with normalised actions ``[N, A]``.
+
+        Raises:
+            UserError: an action is not finite, or the array has the wrong shape; and as above.
+
+        """
+        expected = (self.num_envs, self.task.action_size)
+        if actions.shape != expected or not np.isfinite(actions).all():
+            raise UserError('actions cannot be simulated', found=f'shape {actions.shape}, or '
+                            'numbers that are not finite', expected=f'finite ones of {expected}')
         if len(self._log) >= LONGEST_LOG:
             self.get_state()
         self._log.append(np.array(actions, np.float32))
-        return Step(**self._exchange('step', {'actions': self._log[-1]}))
+        return Step(**self._exchange('step'))
 
     def get_state(self) -> State:
         """Return a copy of the exact state."""
-        self._state, self._log = self._exchange('snapshot', {}), []
+        self._state, self._log = self._exchange('snapshot'), []
         return {name: array.copy() for name, array in self._state.items()}
 
     def heartbeat(self) -> None:
         """Tell the simulators that this trainer lives; call every ``HEARTBEAT_PERIOD_S``."""
-        self._channel.send(Message('heartbeat', self._session, self._sequence).encode())
+        self._channel.send(Heartbeat(self._session, self._sequence).encode())
 
     def close(self) -> None:
         """Nothing to release: simulators free themselves when this trainer falls silent."""
@@ -121,32 +150,29 @@ class RemoteSim:
         for part in self._parts:
             if not self._is_mine(part):
                 part.simulator = ''
-        return self._exchange('assign', {})['obs']
+        return self._exchange('assign')['obs']
 
-    def _exchange(self, kind: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    def _exchange(self, kind: str) -> dict[str, Array]:
         """Have every part answer the request once; return the answers put together."""
         self._sequence += 1
         answers: dict[int, Mapping[str, Array]] = {}
-        broadcast = b''
-        if kind != 'assign':
-            broadcast = Message(kind, self._session, self._sequence, {
-                'simulators': {p.simulator: (p.first, p.count) for p in self._parts}},
-                arrays).encode()
+        broadcast = self._broadcast(kind)
+        if broadcast:
             self._channel.send(broadcast)
         began = sent = warned = self._clock()
         assigned: dict[str, float] = {}
         while True:
             waiting = [i for i in range(len(self._parts)) if i not in answers]
             if not waiting:
-                return _joined([answers[i] for i in range(len(self._parts))])
+                return joined([answers[i] for i in range(len(self._parts))])
             for i in waiting:
                 self._staff(self._parts[i], kind, assigned)
             message = self._receive()
             now = self._clock()
             if message is not None and message.sequence == self._sequence:
                 for i in waiting:
-                    if message.facts['simulator'] == self._parts[i].simulator:
-                        answers[i] = self._answer(message)
+                    if message.simulator == self._parts[i].simulator:
+                        self._take(message, kind, i, answers)
             if now - sent > RESEND_AFTER_S:
                 sent = now
                 if broadcast:
@@ -154,6 +180,15 @@ class RemoteSim:
             if now - warned > WARN_EVERY_S:
                 warned = now
                 self._explain(now - began)
+
+    def _broadcast(self, kind: str) -> bytes:
+        """Return the request to all simulators; none where each is assigned its part."""
+        shares = {part.simulator: (part.first, part.count) for part in self._parts}
+        if kind == 'step':
+            return Advance(self._session, self._sequence, shares, self._log[-1]).encode()
+        if kind == 'snapshot':
+            return Snapshot(self._session, self._sequence, shares).encode()
+        return b''
 
     def _staff(self, part: _Part, kind: str, assigned: dict[str, float]) -> None:
         """See that a simulator works on the part's answer: assign it where none does."""
@@ -187,39 +222,63 @@ class RemoteSim:
         log = np.zeros((len(self._log), part.count, self.task.action_size), np.float32)
         for i, actions in enumerate(self._log):
             log[i] = actions[rows]
-        self._channel.send(Message('assign', self._session, self._sequence, {
-            'to': part.simulator, 'owner': whoami(), 'task': self.task.name,
-            'noise': self._noise, 'first_env': part.first, 'num_envs': part.count,
-            'seed': self._seed, 'want': 'state' if kind == 'snapshot' else 'result'},
-            {'log': log, **{f'state.{name}': array[rows] for name, array in self._state.items()}},
-        ).encode())
+        self._channel.send(Assign(
+            self._session, self._sequence, to=part.simulator, owner=whoami(), task=self.task.name,
+            noise=self._noise, first_env=part.first, num_envs=part.count, seed=self._seed,
+            wants_state=kind == 'snapshot', log=log,
+            state={name: array[rows] for name, array in self._state.items()}).encode())
 
-    def _receive(self) -> Message | None:
+    def _receive(self) -> Result | Refusal | None:
         """Return the next answer of this session; notes every simulator that is heard."""
         content = self._channel.receive(min(RESEND_AFTER_S, STATUS_PERIOD_S))
         if content is None:
             return None
         try:
             message = decode(content)
-        except MalformedMessageError:
+            if not isinstance(message, (Status, Result, Refusal)):
+                raise MalformedMessageError(f'{message.kind!r} is no answer')
+        except MalformedMessageError as error:
+            self._ignore(error)
             return None
-        name, now = str(message.facts.get('simulator', '')), self._clock()
-        if message.kind == 'status':
-            self._peers[name] = _Peer(now, message.session, str(message.facts['owner']),
-                                      str(message.facts['where']))
+        now = self._clock()
+        if isinstance(message, Status):
+            self._peers = {name: peer for name, peer in self._peers.items()
+                           if now - peer.heard < SILENT_AFTER_S}
+            self._peers[message.simulator] = _Peer(now, message.session, message.owner,
+                                                   message.where)
             return None
-        if message.session != self._session or message.kind not in ('result', 'refuse'):
+        if message.session != self._session:
             return None
-        if name in self._peers:
-            self._peers[name].heard, self._peers[name].session = now, self._session
+        if message.simulator in self._peers:
+            peer = self._peers[message.simulator]
+            peer.heard, peer.session = now, self._session
         return message
 
-    def _answer(self, message: Message) -> Mapping[str, Array]:
-        if message.kind == 'refuse':
+    def _take(self, message: Result | Refusal, kind: str, index: int,
+              answers: dict[int, Mapping[str, Array]]) -> None:
+        """Note the answer of one part, where it makes sense.
+
+        Raises:
+            UserError: it is a refusal.
+
+        """
+        if isinstance(message, Refusal):
             raise UserError('a simulator refuses to work for this trainer',
-                            found=message.facts['reason'], expected='a free simulator',
+                            found=message.reason, expected='a free simulator',
                             do='mend what it says, or use another namespace or ROS_DOMAIN_ID')
-        return message.arrays
+        try:
+            check_result(message.arrays, kind, self._parts[index].count,
+                         self.task.observation_size, next(iter(answers.values()), None))
+        except MalformedMessageError as error:
+            self._ignore(error)
+        else:
+            answers[index] = message.arrays
+
+    def _ignore(self, error: MalformedMessageError) -> None:
+        """Count a message that makes no sense; say so once."""
+        self.malformed += 1
+        if self.malformed == 1:
+            self._warn(f'a message that makes no sense is ignored, as all like it: {error}')
 
     def _is_mine(self, part: _Part) -> bool:
         peer = self._peers.get(part.simulator)
@@ -243,9 +302,3 @@ class RemoteSim:
         if missing:
             self._warn(f'waiting for {missing} of {len(self._parts)} simulators since '
                        f'{waited:.0f} s')
-
-
-def _joined(answers: list[Mapping[str, Array]]) -> dict[str, Any]:
-    if len(answers) == 1:
-        return dict(answers[0])
-    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}

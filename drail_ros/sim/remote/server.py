@@ -3,18 +3,16 @@
 A simulator is a stateless worker: a trainer assigns it a slice of the batch together with the
 exact state to begin from and the actions taken since. So a simulator that was killed is replaced
 by any other, and training goes on as if nothing had happened. ``client.py`` is the trainer's
-side.
+side, ``messages.py`` what they say.
 
-Requests: ``assign`` (to one simulator), ``step`` and ``snapshot`` (to all of a session),
-``heartbeat``. Answers: ``result``, ``refuse``; ``status`` is sent unasked, now and then.
+Nothing that arrives ends a simulator: what is malformed is counted and ignored, what cannot be
+done is refused.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import uuid
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -23,17 +21,27 @@ from drail_ros.errors import UserError
 from drail_ros.sim.batch_sim import State
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.make import make_sim
-from drail_ros.sim.remote.messages import MalformedMessageError, Message, decode
+from drail_ros.sim.remote.messages import (
+    LEASE_S,
+    Advance,
+    Assign,
+    Heartbeat,
+    Message,
+    Refusal,
+    Result,
+    Snapshot,
+    Status,
+    decode,
+    whoami,
+)
+from drail_ros.sim.remote.results import arrays_of
+from drail_ros.sim.remote.wire import LARGEST_COUNT, MalformedMessageError
 from drail_ros.tasks.task import Array
 
-STATUS_PERIOD_S = 0.5
-LEASE_S = 5.0
-"""A simulator that heard nothing of its trainer for so long is free for another."""
-
-
-def whoami() -> str:
-    """Return this process in words, for the other side's messages."""
-    return f'{socket.gethostname()} process {os.getpid()}'
+MOST_ENVIRONMENTS_HERE = 16_384
+"""Of one simulator: a number that is out of range must not fill the memory."""
+_LARGEST_INTEGER = 2 ** 31 - 1
+"""In a state, but for its seed: an episode's number is half of the key of its randomness."""
 
 
 class BatchServer:
@@ -45,7 +53,7 @@ class BatchServer:
     def __init__(self, threads: int = 0) -> None:
         self.id = uuid.uuid4().hex
         self.malformed = 0
-        """Messages that could not be read, ignored."""
+        """Messages that could not be read or made no sense, ignored."""
         self._threads = threads
         self._sim: EpisodicSim | None = None
         self._session, self._owner, self._heard = '', '', 0.0
@@ -64,26 +72,10 @@ class BatchServer:
     def handle(self, content: bytes, now: float) -> bytes | None:
         """Return the answer to a message, if it needs one."""
         try:
-            request = decode(content)
+            return self._handle(decode(content), now)
         except MalformedMessageError:
             self.malformed += 1
             return None
-        if request.kind == 'assign':
-            return self._assign(request, now) if request.facts.get('to') == self.id else None
-        if request.session != self._session or not self._session:
-            return None
-        self._heard = now
-        if request.kind == 'heartbeat' or request.sequence < self._sequence:
-            return None
-        if request.sequence == self._sequence:
-            return self._answer
-        if request.sequence > self._sequence + 1 or self.id not in request.facts['simulators']:
-            self._release()  # replaced, or a request was missed: the trainer will assign anew
-            return None
-        try:
-            return self._do(request)
-        except UserError as error:
-            return self._refusal(request, str(error))
 
     def status(self, now: float) -> bytes:
         """Return what to send unasked every ``STATUS_PERIOD_S``; frees itself of a dead trainer.
@@ -92,59 +84,87 @@ class BatchServer:
         """
         if self._session and now - self._heard > LEASE_S:
             self._release()
-        return Message('status', self._session, facts={
-            'simulator': self.id, 'where': whoami(), 'owner': self._owner}).encode()
+        return Status(self._session, 0, self.id, whoami(), self._owner).encode()
 
     def close(self) -> None:
         """Release the simulation."""
         self._release()
 
-    def _assign(self, request: Message, now: float) -> bytes:
-        if (request.session, request.sequence) == (self._session, self._sequence):
-            self._heard = now
+    def _handle(self, request: Message, now: float) -> bytes | None:
+        if isinstance(request, Assign):
+            return self._assign(request, now) if request.to == self.id else None
+        if not isinstance(request, (Heartbeat, Advance, Snapshot)):
+            raise MalformedMessageError(f'{request.kind!r} is no request')
+        if request.session != self._session:
+            return None
+        self._heard = now
+        if isinstance(request, Heartbeat) or request.sequence < self._sequence:
+            return None
+        if request.sequence == self._sequence:
             return self._answer
+        if request.sequence > self._sequence + 1 or self.id not in request.simulators:
+            self._release()  # replaced, or a request was missed: the trainer will assign anew
+            return None
+        try:
+            return self._do(request)
+        except UserError as error:
+            return self._refusal(request, str(error))
+
+    def _assign(self, request: Assign, now: float) -> bytes | None:
+        if request.session == self._session and request.sequence <= self._sequence:
+            self._heard = now
+            return self._answer if request.sequence == self._sequence else None
         if self._session not in ('', request.session) and now - self._heard <= LEASE_S:
             return self._refusal(request, f'busy with the trainer on {self._owner}')
         self._release()
-        facts = request.facts
         try:
-            self._sim = make_sim(plugins.load(plugins.TASKS, facts['task']), facts['num_envs'],
-                                 facts['noise'], threads=self._threads,
-                                 first_env=facts['first_env'])
-        except UserError as error:
-            return self._refusal(request, str(error))
-        self._session, self._owner, self._heard = request.session, facts['owner'], now
-        result = self._begin(request)
-        for actions in request.arrays['log']:
-            result = _step(self._sim, actions)
-        return self._remember(request, self._sim.get_state() if facts['want'] == 'state'
-                              else result)
+            arrays = self._begin(request)
+        except (UserError, MemoryError) as error:
+            self._release()
+            return self._refusal(request, str(error) or 'out of memory')
+        self._session, self._owner, self._heard = request.session, request.owner, now
+        return self._remember(request, arrays)
 
-    def _begin(self, request: Message) -> dict[str, Array]:
-        assert self._sim is not None
-        state = {name.removeprefix('state.'): array for name, array in request.arrays.items()
-                 if name.startswith('state.')}
-        if state:
-            return {'obs': self._sim.set_state(state)}
-        return {'obs': self._sim.reset(int(request.facts['seed']))}
+    def _begin(self, request: Assign) -> Mapping[str, Array]:
+        """Take over the slice; return what is wanted.
 
-    def _do(self, request: Message) -> bytes:
+        Raises:
+            UserError: there is no such task, or it has other noise, actions or states.
+
+        """
+        if request.num_envs > MOST_ENVIRONMENTS_HERE:
+            raise UserError('too many environments for one simulator', found=request.num_envs,
+                            expected=f'at most {MOST_ENVIRONMENTS_HERE}',
+                            do='start more simulators')
+        task = plugins.load(plugins.TASKS, request.task)
+        self._sim = sim = make_sim(task, request.num_envs, request.noise, threads=self._threads,
+                                   first_env=request.first_env)
+        if request.state:
+            _check_state(request.state, sim.get_state())
+            arrays = {'obs': sim.set_state(request.state)}
+        else:
+            arrays = {'obs': sim.reset(request.seed)}
+        for actions in request.log:
+            arrays = arrays_of(sim.step(actions))
+        return sim.get_state() if request.wants_state else arrays
+
+    def _do(self, request: Advance | Snapshot) -> bytes:
         assert self._sim is not None
-        if request.kind == 'snapshot':
+        if isinstance(request, Snapshot):
             return self._remember(request, self._sim.get_state())
-        first, count = request.facts['simulators'][self.id]
-        return self._remember(request, _step(self._sim, request.arrays['actions'][
-            first:first + count]))
+        first, count = request.simulators[self.id]
+        actions = request.actions[first:first + count]
+        if actions.shape != (self._sim.num_envs, self._sim.task.action_size):
+            raise MalformedMessageError('actions of other environments than are simulated')
+        return self._remember(request, arrays_of(self._sim.step(actions)))
 
-    def _remember(self, request: Message, arrays: State) -> bytes:
+    def _remember(self, request: Message, arrays: Mapping[str, Array]) -> bytes:
         self._sequence = request.sequence
-        self._answer = Message('result', request.session, request.sequence,
-                               {'simulator': self.id}, arrays).encode()
+        self._answer = Result(request.session, request.sequence, self.id, arrays).encode()
         return self._answer
 
     def _refusal(self, request: Message, reason: str) -> bytes:
-        return Message('refuse', request.session, request.sequence,
-                       {'simulator': self.id, 'reason': reason}).encode()
+        return Refusal(request.session, request.sequence, self.id, reason).encode()
 
     def _release(self) -> None:
         if self._sim is not None:
@@ -153,7 +173,23 @@ class BatchServer:
         self._session, self._owner, self._sequence, self._answer = '', '', -1, b''
 
 
-def _step(sim: EpisodicSim, actions: Array) -> dict[str, Any]:
-    step = sim.step(np.asarray(actions))
-    return {'obs': step.obs, 'final_obs': step.final_obs, 'terminated': step.terminated,
-            'truncated': step.truncated, 'success': step.success, 'reward': step.reward}
+def _check_state(found: State, expected: State) -> None:
+    """Compare a state from outside with one of the simulation that is to continue from it.
+
+    Raises:
+        UserError: it has other arrays, or a number in it is out of range.
+
+    """
+    def layout(state: State) -> dict[str, str]:
+        return {name: f'{array.dtype} {array.shape}' for name, array in sorted(state.items())}
+
+    if layout(found) != layout(expected):
+        raise UserError('the state is not one of this task and release', found=layout(found),
+                        expected=layout(expected), do='use the same release on both sides')
+    for name, array in found.items():
+        largest = LARGEST_COUNT if name == 'seed' else _LARGEST_INTEGER
+        whole = np.issubdtype(array.dtype, np.integer)
+        if not np.isfinite(array).all() or (whole and ((array < 0) | (array > largest)).any()):
+            raise UserError(f'the state holds numbers out of range in {name!r}',
+                            expected=f'0 to {largest}' if whole else 'finite numbers',
+                            do='continue from an earlier checkpoint')
