@@ -26,6 +26,7 @@ from rclpy.timer import Timer
 from drail_ros.errors import INTERRUPTED, UserError
 
 _SPIN_PERIOD_S = 0.2
+_LONGEST_LINGER_S = 20.0
 _SAME_CTRL_C_S = 1.0
 """A terminal signals the whole group, and a launcher its nodes: one Ctrl-C may arrive twice."""
 _ROSOUT_WAIT_S = 1.0
@@ -86,8 +87,7 @@ class Stop:
             self._may_interrupt = False
 
     def _signalled(self, number: int, frame: object) -> None:
-        insisted = (number == signal.SIGINT and self()
-                    and time.monotonic() - self._asked_at > _SAME_CTRL_C_S)
+        insisted = self() and time.monotonic() - self._asked_at > _SAME_CTRL_C_S
         if not self():
             self._asked_at = time.monotonic()
             self.request(INTERRUPTED if number == signal.SIGINT and self._has_work else 0)
@@ -102,11 +102,13 @@ def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> T
 
 
 def run_node(make: Callable[[Stop], N], args: Sequence[str] | None = None,
-             work: Callable[[N], None] | None = None) -> int:
+             work: Callable[[N], None] | None = None,
+             is_needed: Callable[[N], bool] = lambda node: False) -> int:
     """Start a node and return its exit status.
 
-    Callbacks run in this thread until the node is told to stop; with ``work`` they run in another
-    thread, and this one does the work.
+    Callbacks run in this thread until the node is told to stop, and a little longer while others
+    still need it: one Ctrl-C reaches all nodes of a launcher, and who saves last needs its peers.
+    With ``work`` callbacks run in another thread, and this one does the work.
     """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     stop = Stop(has_work=work is not None)
@@ -117,6 +119,7 @@ def run_node(make: Callable[[Stop], N], args: Sequence[str] | None = None,
         executor.add_node(node)
         if work is None:
             _spin(executor, node, stop)
+            _linger(executor, node, is_needed)
         else:
             _work_while_spinning(executor, node, work)
         return stop.status
@@ -129,6 +132,14 @@ def run_node(make: Callable[[Stop], N], args: Sequence[str] | None = None,
         node.close()
         node.destroy_node()
         rclpy.try_shutdown()
+
+
+def _linger(executor: SingleThreadedExecutor, node: N, is_needed: Callable[[N], bool]) -> None:
+    if is_needed(node):
+        node.get_logger().info('still needed: ends when it no longer is; a second Ctrl-C ends it '
+                               'at once')
+    until = time.monotonic() + _LONGEST_LINGER_S
+    _spin(executor, node, lambda: not is_needed(node) or time.monotonic() > until)
 
 
 def _work_while_spinning(executor: SingleThreadedExecutor, node: N,

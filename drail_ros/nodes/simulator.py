@@ -39,6 +39,10 @@ class SimulatorNode(Node):
         self._simulator = (serve_batches(self, chosen.threads) if chosen.mode == 'batch'
                            else RobotSimulator(self, chosen, self._stop.request))
 
+    def serves_a_trainer(self) -> bool:
+        """Whether a trainer that lives holds this simulator."""
+        return isinstance(self._simulator, BatchServer) and bool(self._simulator.owner)
+
     def close(self) -> None:
         """Release the simulation."""
         if self._simulator is not None:
@@ -47,7 +51,7 @@ class SimulatorNode(Node):
 
 def main() -> int:
     """Run the node."""
-    return run_node(SimulatorNode)
+    return run_node(SimulatorNode, is_needed=SimulatorNode.serves_a_trainer)
 
 
 if __name__ == '__main__':

@@ -124,13 +124,13 @@ def test_killed_and_resumed_equals_never_killed(
 
     assert start(tmp_path / 'whole').wait(timeout=100) == 0
     for rows in (3, 8):
-        process = start(tmp_path / 'killed', '--resume=true')
+        process = start(tmp_path / 'killed', '--resume=auto')
         deadline = time.monotonic() + 60
         while len(read_metrics(tmp_path / 'killed')) < rows and time.monotonic() < deadline:
             os.sched_yield()
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
-    assert start(tmp_path / 'killed', '--resume=true').wait(timeout=100) == 0
+    assert start(tmp_path / 'killed', '--resume=auto').wait(timeout=100) == 0
     assert_same_weights(tmp_path / 'whole', tmp_path / 'killed')
 
 

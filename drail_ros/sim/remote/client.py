@@ -31,6 +31,7 @@ from drail_ros.sim.remote.messages import (
     Assign,
     Heartbeat,
     Refusal,
+    Release,
     Result,
     Snapshot,
     Status,
@@ -144,7 +145,8 @@ class RemoteSim:
         self._channel.send(Heartbeat(self._session, self._sequence).encode())
 
     def close(self) -> None:
-        """Nothing to release: simulators free themselves when this trainer falls silent."""
+        """Let the simulators go, which free themselves too when this trainer falls silent."""
+        self._channel.send(Release(self._session, self._sequence).encode())
 
     def _begin(self) -> Array:
         for part in self._parts:

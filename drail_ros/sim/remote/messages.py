@@ -1,7 +1,7 @@
 """What a trainer and its simulators say to each other, typed; times and limits both keep.
 
-Requests: ``Assign`` (to one simulator), ``Advance`` and ``Snapshot`` (to all of a session),
-``Heartbeat``. Answers: ``Result``, ``Refusal``. ``Status`` is sent unasked, now and then.
+Requests: ``Assign`` (to one simulator), ``Advance``, ``Snapshot``, ``Heartbeat`` and ``Release``
+(to all of a session). Answers: ``Result``, ``Refusal``. ``Status`` is sent unasked, now and then.
 ``decode`` gives nothing else, and each only with facts that have the type and shape said here.
 """
 
@@ -75,6 +75,18 @@ class Heartbeat(Message):
 
     @classmethod
     def read(cls, packet: Packet) -> Heartbeat:
+        """Return the message in a packet."""
+        return cls(packet.session, packet.sequence)
+
+
+@dataclass(frozen=True)
+class Release(Message):
+    """The trainer needs its simulators no longer."""
+
+    kind = 'release'
+
+    @classmethod
+    def read(cls, packet: Packet) -> Release:
         """Return the message in a packet."""
         return cls(packet.session, packet.sequence)
 
@@ -234,7 +246,7 @@ class Status(Message):
 
 _READERS: dict[str, Callable[[Packet], Message]] = {
     message.kind: message.read
-    for message in (Heartbeat, Assign, Advance, Snapshot, Result, Refusal, Status)}
+    for message in (Heartbeat, Release, Assign, Advance, Snapshot, Result, Refusal, Status)}
 
 
 def decode(content: bytes) -> Message:

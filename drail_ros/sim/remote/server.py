@@ -28,6 +28,7 @@ from drail_ros.sim.remote.messages import (
     Heartbeat,
     Message,
     Refusal,
+    Release,
     Result,
     Snapshot,
     Status,
@@ -93,11 +94,14 @@ class BatchServer:
     def _handle(self, request: Message, now: float) -> bytes | None:
         if isinstance(request, Assign):
             return self._assign(request, now) if request.to == self.id else None
-        if not isinstance(request, (Heartbeat, Advance, Snapshot)):
+        if not isinstance(request, (Heartbeat, Release, Advance, Snapshot)):
             raise MalformedMessageError(f'{request.kind!r} is no request')
         if request.session != self._session:
             return None
         self._heard = now
+        if isinstance(request, Release):
+            self._release()
+            return None
         if isinstance(request, Heartbeat) or request.sequence < self._sequence:
             return None
         if request.sequence == self._sequence:
