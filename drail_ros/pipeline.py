@@ -68,7 +68,14 @@ def expert_demonstrations_path(task: Task) -> Path:
 def collect_demonstrations(task: Task, path: Path, *, episodes: int = 0, seed: int = 0,
                            noise_low: float | None = None, noise_high: float | None = None,
                            progress: Callable[[int, int], None] | None = None) -> str:
-    """Record the task's expert into ``path``; return a summary."""
+    """Record the task's expert into ``path``, 0 episodes as many as the task says.
+
+    ``progress(stored, episodes)`` is called after each episode. Returns a summary to print.
+
+    Raises:
+        UserError: the task has no expert, or ``collect`` refuses.
+
+    """
     expert, source = expert_of(task)
     return str(collect(task, expert, path, episodes or task.demonstrations,
                        lambda noise, num_envs: make_sim(task, num_envs, noise), source=source,
@@ -134,7 +141,8 @@ def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim
     is set.
 
     Raises:
-        UserError: the folder holds another run, the disk is full, training diverged, …
+        UserError: the folder holds another run or the disk is full; training diverged, or the
+            exported policy is not the one that learned; the simulators refuse.
 
     """
     folder, exported = Path(run.output_dir), None
@@ -164,8 +172,12 @@ def evaluate_policy(file: Path, *, episodes: int, noise: float, seed: int, num_e
                     sampled: bool = False) -> tuple[Evaluation, dict[str, object]]:
     """Evaluate a run folder, a saved policy or an exported ONNX file in this process.
 
+    ``noise`` 0 is that of the policy's training; ``sampled`` draws actions instead of taking the
+    mean. Returns the outcome and what the file says of itself.
+
     Raises:
-        UserError: the file is missing, damaged or of another task.
+        UserError: the file is missing or damaged, its task is unknown, the noise is out of range,
+            or it is to be sampled and cannot be.
 
     """
     file = saved_policy(file)

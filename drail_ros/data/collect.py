@@ -93,8 +93,8 @@ def collect(task: Task, expert: Expert, path: str | os.PathLike[str], episodes: 
     ``progress(stored, episodes)`` is called after each episode stored.
 
     Raises:
-        UserError: the dataset exists already, a bound is out of range, or the expert hardly ever
-            succeeds.
+        UserError: the dataset exists already, a bound is out of range, the expert hardly ever
+            succeeds, or the disk is full.
 
     """
     if episodes < 1:
@@ -124,7 +124,12 @@ def collect(task: Task, expert: Expert, path: str | os.PathLike[str], episodes: 
 
 
 def noise_levels(task: Task, low: float | None = None, high: float | None = None) -> list[float]:
-    """Return the bounds and the task's levels between them."""
+    """Return the bounds and the task's levels between them, from low to high.
+
+    Raises:
+        UserError: a bound lies outside the task's levels, or the low one above the high one.
+
+    """
     low = min(task.noise_levels) if low is None else low
     high = max(task.noise_levels) if high is None else high
     for bound in (low, high):
@@ -188,7 +193,12 @@ class _Lane:
                      tuple(self._returns) if self._task.reward else ())
 
     def advance(self) -> Iterator[tuple[int, Episode]]:
-        """Take one control step and yield the numbered episodes that it completed."""
+        """Take one control step and yield the numbered episodes that it completed.
+
+        Raises:
+            UserError: hardly any episode succeeds.
+
+        """
         action = self._expert(self._obs, self._rng)
         step = self._sim.step(action)
         finished = {episode.environment: episode for episode in self._tally.add(step)}

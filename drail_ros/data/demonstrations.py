@@ -71,7 +71,13 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Episode:
-    """One demonstrated episode of L kept steps, checked against its layout at construction."""
+    """One demonstrated episode of L kept steps, checked against its layout at construction.
+
+    Raises:
+        UserError: an array has another type or shape, a number is not finite, an action lies
+            outside [-1, 1], or the rows are no steps of one episode; all that is wrong is named.
+
+    """
 
     layout: Layout
     obs: Array
@@ -107,7 +113,12 @@ class Episode:
 
 @dataclass(frozen=True, eq=False)
 class Demonstrations:
-    """T transitions of E whole episodes, one after the other."""
+    """T transitions of E whole episodes, one after the other; checked as an ``Episode`` is.
+
+    Raises:
+        UserError: the arrays are no such episodes, or their facts are not those of E episodes.
+
+    """
 
     layout: Layout
     obs: Array
@@ -149,7 +160,12 @@ class Demonstrations:
     @classmethod
     def join(cls, episodes: Sequence[Episode], numbers: Sequence[int] | None = None,
              created: str = '', version: str = drail_ros.__version__) -> Demonstrations:
-        """Put episodes of one layout one after the other, numbered from 0 unless told."""
+        """Put episodes of one layout one after the other, numbered from 0 unless told.
+
+        Raises:
+            UserError: there are none, they differ in their layout, or the numbers do not increase.
+
+        """
         if not episodes:
             raise UserError('no episodes', expected='at least one')
         layout = episodes[0].layout
@@ -219,7 +235,11 @@ class Demonstrations:
 
 def problems(arrays: Mapping[str, Array], layout: Layout,
              episode: Array | None = None) -> Iterator[str]:
-    """Yield all that is wrong with the arrays of one episode, or of several (``episode`` [T])."""
+    """Yield all that is wrong with the arrays of one episode, or of several.
+
+    ``arrays`` holds those of an ``Episode`` by name; ``episode``, ``[T]`` int64, tells several
+    apart.
+    """
     shapes = list(_shape_problems(arrays, layout))
     if shapes:
         yield from shapes

@@ -70,6 +70,11 @@ class DatasetWriter:
     """Begins a dataset or adds to one; each appended episode is on disk when the call returns.
 
     One writer at a time: a second one is refused, and the lock goes with the process.
+
+    Raises:
+        UserError: the folder holds something else or another task's demonstrations, another
+            process writes to it, or it cannot be written.
+
     """
 
     def __init__(self, path: str | os.PathLike[str], task: Task) -> None:
@@ -169,7 +174,8 @@ def load(path: str | os.PathLike[str], task: Task | None = None) -> Demonstratio
     """Read a dataset, and check that it is one of ``task`` where that is given.
 
     Raises:
-        UserError: something is wrong; all that is wrong is named.
+        UserError: it is no dataset, one of another task, or an episode of it is damaged or not
+            valid; all that is wrong is named.
 
     """
     path = Path(path)

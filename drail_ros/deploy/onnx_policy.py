@@ -82,8 +82,8 @@ class OnnxPolicy:
                    seed: int = 0) -> Callable[[Array], Array]:
         """Return what acts in so many environments: ``[N, O]`` float32 → commands ``[N, A]``.
 
-        With ``actions_of`` it gives that task's normalised actions instead. Where the policy
-        plans, it is a ``RecedingHorizon``, to be told of new episodes.
+        With ``actions_of`` it gives that task's normalised actions ``[N, A]`` instead. Where the
+        policy plans, it is a ``RecedingHorizon``, to be told of new episodes.
         """
         def given(command: Array) -> Array:
             return actions_of.action_from_command(command) if actions_of else command

@@ -154,6 +154,33 @@ def roll_pitch_rad(quaternion: Array) -> Array:
     return np.stack([roll, pitch], axis=1)
 
 
+_CLEAR_SIDEWAYS_M = (0.055, 0.075)
+"""Distance across at which the gripper begins to be, and is, clear of the block's side."""
+_CLEAR_BEHIND_M = (0.045, 0.070)
+"""Distance along at which the gripper begins to be, and is, behind the block."""
+_DETOUR_M = 0.085
+"""How far to the side the way round the block leads."""
+_BACK_M = 0.075
+"""How far behind the block the way round it ends."""
+_DETOUR_GAIN_PER_M = 15
+"""Share of the full speed per metre that is still to go; likewise the gains below."""
+_CENTRING_GAIN_PER_M = 10
+_HEIGHT_GAIN_PER_M = 10
+_PUSH_SPEED = 0.7
+"""Share of the full speed."""
+_PUSH_GAIN_PER_M, _LEAST_PUSH = 8, 0.6
+"""The last centimetres are pushed more slowly, but no more slowly than this share."""
+_OFF_CENTRE_M, _OFF_CENTRE_MARGIN, _LEAST_OFF_CENTRE = 0.04, 1.2, 0.15
+"""A block met off its middle is pushed more slowly: the margin less the offset in units of the
+first, but no more slowly than the last says."""
+_FUNNEL_AT_BLOCK_M, _FUNNEL_NARROWING_M = 0.045, 0.039
+"""Half the funnel's width at the block's face, and how much narrower it is far behind."""
+_FUNNEL_EDGE_M = (0.0, 0.010)
+_AT_FACE_M = (0.020, 0.030)
+"""Distance along at which the gripper no longer overlaps the block, and may push."""
+_NO_DISTANCE_M = 1e-6
+
+
 def scripted_expert(obs: Array, rng: np.random.Generator) -> Array:
     """Observations ``[N, 16]`` → expert actions ``[N, 3]``; a smooth function of the observation.
 
@@ -165,25 +192,27 @@ def scripted_expert(obs: Array, rng: np.random.Generator) -> Array:
     """
     gripper, block, goal = obs[:, 0:2], obs[:, 3:5], obs[:, 13:15]
     distance = np.linalg.norm(block - goal, axis=1)
-    back = (block - goal) / np.maximum(distance, 1e-6)[:, None]
+    back = (block - goal) / np.maximum(distance, _NO_DISTANCE_M)[:, None]
     left = np.stack([-back[:, 1], back[:, 0]], axis=1)
     along = ((gripper - block) * back).sum(axis=1)
     across = ((gripper - block) * left).sum(axis=1)
 
-    beside = _ramp(np.abs(across), 0.055, 0.075)
-    behind = _ramp(along, 0.045, 0.070)
-    side = np.where(across >= 0, 1.0, -1.0) * 0.085
-    go_back = np.maximum(beside, behind) * np.clip((0.075 - along) * 15, -1, 1)
-    go_sideways = np.clip((side * (1 - behind) - across) * 15, -1, 1)
+    beside = _ramp(np.abs(across), *_CLEAR_SIDEWAYS_M)
+    behind = _ramp(along, *_CLEAR_BEHIND_M)
+    side = np.where(across >= 0, 1.0, -1.0) * _DETOUR_M
+    go_back = np.maximum(beside, behind) * np.clip((_BACK_M - along) * _DETOUR_GAIN_PER_M, -1, 1)
+    go_sideways = np.clip((side * (1 - behind) - across) * _DETOUR_GAIN_PER_M, -1, 1)
 
-    push = 0.7 * np.clip(distance * 8, 0.6, 1.0) * np.clip(1.2 - np.abs(across) / 0.04, 0.15, 1.0)
-    centre = np.clip(-across * 10, -1, 1)
+    centred = np.clip(_OFF_CENTRE_MARGIN - np.abs(across) / _OFF_CENTRE_M, _LEAST_OFF_CENTRE, 1.0)
+    push = _PUSH_SPEED * np.clip(distance * _PUSH_GAIN_PER_M, _LEAST_PUSH, 1.0) * centred
+    centre = np.clip(-across * _CENTRING_GAIN_PER_M, -1, 1)
 
-    funnel = 0.045 - 0.039 * behind
-    pushing = _ramp(funnel - np.abs(across), 0.0, 0.010) * _ramp(along, 0.020, 0.030)
+    funnel = _FUNNEL_AT_BLOCK_M - _FUNNEL_NARROWING_M * behind
+    pushing = (_ramp(funnel - np.abs(across), *_FUNNEL_EDGE_M)
+               * _ramp(along, *_AT_FACE_M))
     move_back = (1 - pushing) * go_back - pushing * push
     move_left = (1 - pushing) * go_sideways + pushing * centre
-    up = np.clip((TABLE_GRIPPER_HEIGHT_M - obs[:, 2]) * 10, -1, 1)
+    up = np.clip((TABLE_GRIPPER_HEIGHT_M - obs[:, 2]) * _HEIGHT_GAIN_PER_M, -1, 1)
     plane = move_back[:, None] * back + move_left[:, None] * left
     return np.clip(np.concatenate([plane, up[:, None]], axis=1), -1, 1).astype(np.float32)
 
