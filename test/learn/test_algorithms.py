@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from known_reward import teacher_who_pays
 
 from drail_ros import plugins, settings
 from drail_ros.learn.agents.iq_learn import VALUE_TERMS, iq_loss
@@ -17,7 +18,7 @@ from drail_ros.learn.agents.value_dice import dice_objective, orthogonal_penalty
 from drail_ros.learn.nets.mlp import mlp
 from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.teacher import Teacher
-from drail_ros.learn.transitions import Transitions
+from drail_ros.learn.transitions import Transitions, joined
 
 NAMES = plugins.names(plugins.ALGORITHMS)
 OBS, ACTION = 3, 2
@@ -116,6 +117,122 @@ def test_implied_reward_by_hand() -> None:
         after = agent.implied_reward.following(following, rows, said)
         found = agent.implied_reward(value, after, rows, said)
         assert found.tolist() == [pytest.approx(expected)]
+
+
+@pytest.mark.parametrize('term', VALUE_TERMS)
+def test_the_loss_of_iq_learn_is_that_of_its_rewards_and_values(term: str) -> None:
+    """Nothing ends; c = 1: r = Q - γ V(s') - c, while the start's value knows no c."""
+    agent = make('iq_learn', value_term=term, discount=0.5, temperature=0.3)
+    expert, mine = rows_of(6, 1.0), rows_of(6, seed=1)
+    for rows in (expert, mine):
+        rows.terminated.fill_(False)
+    both = joined(expert, mine)
+    with torch.no_grad():
+        after = agent._value(agent.target, both.next_obs)
+        value = agent._value(agent.critic, both.obs)
+        q = agent.critic(torch.cat([both.obs, both.action], 1)).squeeze(-1)
+        rewards = q - 0.5 * after - 1.0
+        start = {'value': value - 0.5 * after, 'value_expert': (value - 0.5 * after)[:6],
+                 'first': 0.5 * value[:6]}[term]
+        expected = sum(start.mean() - r[:6].mean() + r.square().mean() / 2 for r in rewards)
+    agent.generator.manual_seed(0)
+    found = agent._update(expert, mine, teacher(agent, expert, offset=1.0))
+    assert found[0].item() == pytest.approx(float(expected), rel=1e-4)
+    assert found[1].item() == pytest.approx(rewards[:, :6].mean().item(), rel=1e-4)
+
+
+def test_the_value_of_iq_learn_is_the_lower_q_and_its_entropy() -> None:
+    agent, obs = make('iq_learn', temperature=0.5), rows_of(5).obs
+    found = agent._value(agent.critic, obs)
+    agent.generator.manual_seed(0)
+    action, log_prob = agent.actor.sample(obs, agent.generator)
+    first, second = agent.critic(torch.cat([obs, action], 1)).squeeze(-1)
+    assert torch.allclose(found, torch.minimum(first, second) - 0.5 * log_prob)
+
+
+def test_the_actor_of_iq_learn_climbs_q() -> None:
+    agent, expert = make('iq_learn', learning_rate=0.0, actor_learning_rate=1e-3,
+                         temperature=0.0), rows_of(64, 1.0)
+
+    def lower_q() -> float:
+        action = agent.actor.mean_action(expert.obs)
+        return agent.critic(torch.cat([expert.obs, action], 1)).amin(dim=0).mean().item()
+
+    before = lower_q()
+    for _ in range(5):
+        agent._update(expert, expert, teacher(agent, expert))
+    assert lower_q() > before
+
+
+def test_the_objective_of_opolo_is_that_of_its_residuals() -> None:
+    """Residuals r + γ Q(s', a') - Q(s, a), with what follows an end in its place."""
+    agent, expert, mine = make('opolo', discount=0.5), rows_of(8, 1.0), rows_of(8, seed=1)
+    mine.terminated.copy_(torch.arange(8) % 2 == 0)
+    rewards = torch.arange(8.0)
+    with torch.no_grad():
+        first, _ = agent.actor.sample(mine.obs, agent.generator)
+        action, _ = agent.actor.sample(mine.next_obs, agent.generator)
+        after = torch.where(mine.terminated, torch.tensor(5.0), agent._q(mine.next_obs, action))
+        residual = rewards + 0.5 * after - agent._q(mine.obs, mine.action)
+        expected = opolo_objective(residual, agent._q(mine.obs, first), 1.5, 0.5)
+    agent.generator.manual_seed(0)
+    found = agent._update(expert, mine, rewards, torch.tensor(5.0))
+    assert found[0].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_opolo_is_paid_with_the_offset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every reward is 2, c = 0.25 and γ = 0.75."""
+    agent, seen = make('opolo', discount=0.75), []
+    monkeypatch.setattr(agent, '_update', lambda expert, rows, rewards, terminal: seen.append(
+        (rewards, terminal)) or torch.zeros(3))
+    pays = teacher_who_pays(lambda rows: torch.full((len(rows),), 2.0), agent.actor, OBS, ACTION,
+                            terminations='absorbing', offset=0.25)
+    agent.learn(rows_of(32), pays)
+    (rewards, terminal), = seen
+    assert torch.equal(rewards, torch.full((32,), 2.25)) and terminal.item() == 4 * 2.25
+
+
+@pytest.mark.parametrize(('name', 'judge', 'alone'), [
+    pytest.param('opolo', 'q', {'cloning_weight': 0.0}, id='opolo'),
+    pytest.param('value_dice', 'nu', {'penalty_weight': 0.0, 'orthogonal_weight': 0.0,
+                                      'actor_learning_rate': 1e-3}, id='value_dice')])
+def test_actor_and_judge_pull_the_objective_apart(name: str, judge: str,
+                                                  alone: dict[str, Any]) -> None:
+    """max_π min_Q: what either learns in a step, against the other as it was."""
+    expert, mine = rows_of(64, 1.0), rows_of(64, seed=1)
+
+    def objective_before_a_step(agent: Any) -> float:
+        agent.generator.manual_seed(7)
+        pay = ((torch.ones(64), torch.zeros(())) if name == 'opolo'
+               else (teacher(agent, expert),))
+        return agent._update(expert, mine, *pay)[0].item()
+
+    learned = make(name, **alone)
+    at_first = objective_before_a_step(learned)
+    for part, rises in (('actor', True), (judge, False)):
+        mixed = make(name, **alone)
+        getattr(mixed, part).load_state_dict(getattr(learned, part).state_dict())
+        change = objective_before_a_step(mixed) - at_first
+        assert change > 1e-6 if rises else change < -1e-6
+
+
+def test_the_differences_of_value_dice_by_hand() -> None:
+    agent, rows = make('value_dice', discount=0.5), rows_of(6)
+    rows.terminated.copy_(torch.arange(6) == 2)
+    found = agent._difference(rows, teacher(agent, rows))
+    agent.generator.manual_seed(0)
+    action, _ = agent.actor.sample(rows.next_obs, agent.generator)
+    after = agent._nu(rows.next_obs, action) * (torch.arange(6) != 2)
+    assert torch.allclose(found, agent._nu(rows.obs, rows.action) - 0.5 * after, atol=1e-6)
+
+
+def test_the_gradient_of_nu_is_drawn_to_one() -> None:
+    agent, expert = make('value_dice', penalty_weight=100.0, replay_weight=0.5), rows_of(64, 1.0)
+    agent.replay.add(rows_of(64))
+    said = teacher(agent, expert)
+    penalties = [agent.learn(agent.replay.sample(32 * 20, agent.generator), said)[
+        'policy/penalty'] for _ in range(10)]
+    assert penalties[-1] < 0.5 * penalties[0]
 
 
 def test_opolo_stays_in_bounds_far_from_the_expert() -> None:

@@ -44,6 +44,33 @@ def test_density_integrates_to_one() -> None:
     assert total.item() == pytest.approx(1.0, abs=0.02)
 
 
+def cfil(**changes: float) -> Cfil:
+    torch.manual_seed(0)
+    return Cfil(2, 1, CfilSettings(**{'inputs': 'state', 'width': 16} | changes), generator())
+
+
+def test_the_log_ratio_is_of_squashed_densities() -> None:
+    model, x = cfil(squash_height=4.0, squash_width=2.0), torch.randn(5, 2, generator=generator())
+    agent, expert = (4 * torch.tanh(made.log_prob(x) / 2)
+                     for made in (model.agent_flow, model.expert_flow))
+    assert torch.allclose(model.log_ratio(x), agent - expert)
+
+
+def test_training_is_smoothed_by_noise_as_wide_as_a_share_of_the_spread(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    model, seen = cfil(smoothing=0.5, batch_size=2000), []
+    monkeypatch.setattr(model, 'log_ratio', lambda x: seen.append(x) or 0 * sum(
+        p.sum() for p in model.parameters()) + torch.zeros(len(x)))
+    spread = torch.tensor([2.0, 0.5])
+    obs = spread * torch.tensor([[1.0, 1.0], [-1.0, -1.0]]).repeat(1000, 1)
+    rows = Transitions.of(obs, obs[:, :1], obs)
+    model.update(rows, rows)
+    x, = seen
+    noise = (x - x.sign() * spread) / (0.5 * obs.std(dim=0))
+    assert noise.abs().max() <= 1.0 + 1e-5 and noise.mean().abs() < 0.05
+    assert noise.std().item() == pytest.approx(3 ** -0.5, rel=0.03)
+
+
 def test_bound_of_the_true_log_ratio_is_the_divergence() -> None:
     """KL(N(1, 1) ‖ N(0, 1)) = 1/2, with log-ratio x - 1/2."""
     random = generator()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from known_reward import Reward, teacher_who_pays
 
 from drail_ros.learn.agents.advantages import generalised_advantages
 from drail_ros.learn.agents.agent import Rollout
@@ -14,7 +14,6 @@ from drail_ros.learn.agents.ppo import Ppo, PpoSettings, clipped_gain, clipped_s
 from drail_ros.learn.nets.actors import GaussianActor
 from drail_ros.learn.nets.normalise import ReturnScaler, RunningNormaliser
 from drail_ros.learn.rewards.teacher import Teacher
-from drail_ros.learn.transitions import Transitions
 
 
 def column(*numbers: float) -> torch.Tensor:
@@ -107,18 +106,8 @@ def make(settings: PpoSettings, obs_size: int = 2, num_envs: int = 2) -> Ppo:
     return Ppo(obs_size, 1, num_envs, settings, torch.Generator().manual_seed(0))
 
 
-class Paid:
-    """A reward that is known: what the teacher of a test pays."""
-
-    needs_log_prob, needs_fixed_statistics = False, False
-
-    def __init__(self, reward: Callable[[Transitions], torch.Tensor]) -> None:
-        self.reward = reward
-
-
-def teacher(agent: Ppo, reward: Callable[[Transitions], torch.Tensor], **changes: Any) -> Teacher:
-    nothing = Transitions.of(torch.zeros(1, 2), torch.zeros(1, 1), torch.zeros(1, 2))
-    return Teacher(nothing, Paid(reward), RunningNormaliser(2), agent.actor, **changes)
+def teacher(agent: Ppo, reward: Reward, **changes: Any) -> Teacher:
+    return teacher_who_pays(reward, agent.actor, 2, 1, **changes)
 
 
 def rollout(agent: Ppo, steps: int, num_envs: int, terminated: bool = False) -> Rollout:
@@ -198,6 +187,40 @@ def test_a_reward_that_is_the_same_everywhere_teaches_the_actor_nothing() -> Non
     after = learned(4.0, entropy_weight=0.0).actor.state_dict()
     for name, value in before.items():
         assert torch.equal(value, after[name]), name
+
+
+def test_returns_are_bootstrapped_and_advantages_standardised(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """γ = 0.5, λ = 0, V is 3 and 4 afterwards: A = r + 2 - 3, R = A + 3."""
+    agent = make(PpoSettings(minibatches=1, epochs=1, trace=0.0, discount=0.5))
+    seen: dict[str, torch.Tensor] = {}
+    monkeypatch.setattr(agent, '_minibatch', lambda obs, action, log_prob, value, advantage,
+                        returns: seen.update(A=advantage, R=returns) or torch.zeros(4))
+    done, ones, rewards = rollout(agent, 4, 2), torch.ones(4, 2), torch.arange(8.0).view(4, 2)
+    agent.update(done.transitions().obs, done, 3 * ones, 4 * ones, rewards, 0.0)
+    assert torch.equal(seen['R'].sort().values, torch.arange(2.0, 10.0))
+    expected = (torch.arange(8.0) - 3.5) / torch.arange(8.0).std()
+    assert torch.allclose(seen['A'].sort().values, expected, atol=1e-4)
+
+
+def test_what_an_update_says_of_itself() -> None:
+    """V is 0 and R 4; one action in eight has become less likely than the clip allows."""
+    agent = make(PpoSettings(minibatches=1, epochs=1, learning_rate=0.0))
+    done, zeros = rollout(agent, 4, 2), torch.zeros(4, 2)
+    done.log_prob[0, 0] += 1.0
+    metrics = agent.update(done.transitions().obs, done, zeros, zeros, zeros + 4.0, 0.0)
+    assert metrics['policy/clip_fraction'] == 1 / 8
+    assert metrics['policy/value_loss'] == pytest.approx(0.5 * 4.0 ** 2)
+    assert metrics['policy/entropy'] == pytest.approx(agent.actor.entropy().item())
+    assert metrics['policy/loss'] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_actions_are_judged_as_they_were_executed() -> None:
+    done = rollout(make(PpoSettings()), 2, 3)
+    done.action[0, 1], done.action[1, 2] = 3.0, -3.0
+    rows = done.transitions()
+    assert rows.action[1].item() == 1.0 and rows.action[5].item() == -1.0
+    assert torch.equal(done.action.flatten(0, 1).clamp(-1, 1), rows.action)
 
 
 @pytest.mark.parametrize(('weight', 'moves'), [(0.5, 1), (0.0, 0)])

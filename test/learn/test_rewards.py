@@ -13,6 +13,7 @@ from torch.nn.functional import logsigmoid
 
 from drail_ros import plugins, settings
 from drail_ros.learn.nets.actors import Actor
+from drail_ros.learn.nets.diffusion import stratified_timesteps
 from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.drail import Drail, DrailSettings
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
@@ -224,6 +225,81 @@ def test_dac_halves_the_cross_entropy() -> None:
     assert torch.allclose(make('dac').loss(*logits), 0.5 * make('gail').loss(*logits))
 
 
+@pytest.mark.parametrize(('name', 'function'), [
+    ('gail_gp', 'at'), ('dac', 'at'), ('diffail', 'probability')])
+def test_the_gradient_penalty_is_of_the_logit_or_of_d(name: str, function: str) -> None:
+    model = make(name, penalty_weight=3.0)
+    expert, agent = gaussian_rows(1.0, 16), gaussian_rows(-1.0, 16)
+    found = model.penalty(expert, agent)
+    model.generator.manual_seed(1)
+    x_expert, x_agent = (torch.cat([rows.obs, rows.action], 1) for rows in (expert, agent))
+    expected = 3 * gradient_penalty(getattr(model.score, function), x_expert, x_agent,
+                                    model.generator)
+    assert torch.equal(found, expected) and found > 0
+    assert make(name, penalty_weight=0.0).penalty(expert, agent) == 0.0
+
+
+def test_diffail_penalises_d_of_one_step() -> None:
+    model, x = make('diffail', diffusion_steps=3), gaussian_rows(0.0, 16).obs
+    x = torch.cat([x, x[:, :ACTION]], 1)
+    found = model.score.probability(x)
+    model.generator.manual_seed(1)
+    t = torch.randint(3, (16,), generator=model.generator)
+    noise = torch.randn(x.shape, generator=model.generator)
+    assert torch.allclose(found, torch.exp(-model.score.diffusion(x, t, noise)))
+
+
+def test_wail_descends_without_momentum() -> None:
+    model = make('wail')
+    model.update(gaussian_rows(1.0), gaussian_rows(-1.0))
+    kept = model.state_dict()['_extra_state']['state'][0]
+    assert 'square_avg' in kept and not {'exp_avg', 'momentum_buffer'} & set(kept)
+
+
+@pytest.mark.parametrize('density', [True, False])
+def test_airl_asks_for_densities_where_it_subtracts_them(density: bool) -> None:
+    assert make('airl', policy_density=density).needs_log_prob is density
+
+
+@pytest.mark.parametrize('draws', [1, 4])
+def test_drail_un_pays_the_logit_of_its_mean_error(draws: int) -> None:
+    model = make('drail_un', reward_draws=draws, training_draws=draws + 1, diffusion_steps=20)
+    rows = gaussian_rows(0.0, count=64)
+    reward = model.reward(rows)
+    model.generator.manual_seed(1)
+    x = torch.cat([rows.obs, rows.action], dim=1)
+    t = stratified_timesteps(64, draws, 20, model.generator)
+    noise = torch.randn((draws * 64, OBS + ACTION), generator=model.generator)
+    error = model.score.diffusion(x.repeat(draws, 1), t.flatten(), noise)
+    d = torch.exp(-error.view(draws, 64).mean(0))
+    assert torch.allclose(reward, d.log() - (1 - d).log(), atol=1e-4)
+
+
+def test_what_a_picture_shows_is_what_drail_pays_on_average() -> None:
+    model, rows = make('drail', diffusion_steps=20), gaussian_rows(0.0, count=32)
+    torch.manual_seed(3)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.3)
+    paid = torch.stack([model.reward(rows) for _ in range(400)]).mean(0)
+    with torch.no_grad():
+        shown = model.score.expected(rows, 3200)
+    assert torch.corrcoef(torch.stack([paid, shown]))[0, 1] > 0.95
+    assert (paid - shown).abs().mean() < 0.2 * paid.std()
+
+
+def test_smiling_pays_the_mean_difference_of_errors() -> None:
+    model, x = make('smiling', reward_draws=3), gaussian_rows(0.0, 8).obs
+    torch.nn.init.zeros_(model.expert.net.net[-1].weight)
+    found = model.difference(x)
+    model.generator.manual_seed(1)
+    expected = torch.zeros(8)
+    for t in stratified_timesteps(1, 3, model.learner.steps, model.generator):
+        noise = torch.randn(x.shape, generator=model.generator)
+        errors = [net(x, t.expand(8), noise) for net in (model.learner, model.expert)]
+        expected += (errors[0] - errors[1]) / 3
+    assert torch.allclose(found, expected, atol=1e-6) and found.abs().max() > 1e-3
+
+
 def test_logit_of_an_energy() -> None:
     energy = torch.tensor([0.01, 0.5, 3.0])
     d = torch.exp(-energy)
@@ -287,6 +363,7 @@ def test_smiling_fits_its_expert_net_once_and_standardises() -> None:
     before = [p.clone() for p in model.expert.parameters()]
     model.update(gaussian_rows(5.0), agent)
     assert all(map(torch.equal, before, model.expert.parameters()))
-    assert model.reward(agent).std().item() == pytest.approx(0.1, rel=0.2)
+    paid = model.reward(agent)
+    assert paid.std().item() == pytest.approx(0.1, rel=0.2) and paid.mean().abs() < 0.02
     signal = model.learner.signal.square()
     assert (signal >= 1e-3).all() and 1800 < len(signal) < 1900

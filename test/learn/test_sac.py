@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+from known_reward import teacher_who_pays
 
 from drail_ros.learn.agents.agent import Rollout
 from drail_ros.learn.agents.off_policy import Replay
@@ -100,6 +101,54 @@ def test_temperature_rises_while_the_entropy_is_too_low() -> None:
         agent.actor.net[-1].bias[1] = -6.0  # log σ: far less entropy than -dim(a) = -1
     agent.update(rows_of(64), torch.zeros(64), torch.zeros(()))
     assert agent.log_alpha.item() == pytest.approx(math.log(0.2) + 0.1, abs=1e-3)
+
+
+@pytest.mark.parametrize(('log_prob', 'rises'), [(0.5, False), (1.5, True)])
+def test_the_entropy_that_is_wanted_is_minus_the_number_of_actions(
+        log_prob: float, rises: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One action: entropy -log π of -0.5 is enough, -1.5 is not."""
+    agent = make()
+    sample = agent.actor.sample
+
+    def of_known_density(obs: torch.Tensor,
+                         random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        action, real = sample(obs, random)
+        return action, 0.0 * real + log_prob
+
+    monkeypatch.setattr(agent.actor, 'sample', of_known_density)
+    agent.update(rows_of(64), torch.zeros(64), torch.zeros(()))
+    assert (agent.log_alpha.item() > math.log(0.2)) is rises
+
+
+def test_the_actor_climbs_the_lower_critic() -> None:
+    """Q₁ = 7 + a is above Q₂ = 2 - a: the mean action falls."""
+    agent, rows = make(learn_temperature=False, initial_temperature=1e-8), rows_of(64)
+    critic = agent.critic
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            parameter.zero_()
+        critic.weights[0][:, 2, 0] = torch.tensor([1.0, -1.0])  # the action's, after two of obs
+        critic.biases[0][:, 0, 0] = 2.0
+        for weight in list(critic.weights)[1:]:
+            weight[:, 0, 0] = 1.0
+        critic.biases[-1][0] = 5.0
+    before = agent.actor.mean_action(rows.obs).mean().item()
+    agent.update(rows, torch.zeros(64), torch.zeros(()))
+    assert agent.actor.mean_action(rows.obs).mean().item() < before - 1e-4
+
+
+def test_rewards_and_what_follows_an_end_are_scaled_and_offset_alike(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every reward is 2, scaled by 0.5 and offset by 0.25; γ = 0.75."""
+    agent, seen = make(discount=0.75, reward_scale=0.5), []
+    monkeypatch.setattr(agent, 'update', lambda rows, rewards, terminal: seen.append(
+        (rewards, terminal)) or torch.zeros(4))
+    pays = teacher_who_pays(lambda rows: torch.full((len(rows),), 2.0), agent.actor, 2, 1,
+                            terminations='absorbing', offset=0.25)
+    metrics = agent.learn(rows_of(128), pays)
+    assert len(seen) == 2 and metrics['reward/mean'] == 2.0
+    for rewards, terminal in seen:
+        assert torch.equal(rewards, torch.full((64,), 1.25)) and terminal.item() == 4 * 1.25
 
 
 def test_memory_keeps_the_latest() -> None:

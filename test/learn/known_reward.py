@@ -1,0 +1,28 @@
+"""A reward model that knows its reward: what the teacher of a test pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from drail_ros.learn.nets.normalise import RunningNormaliser
+from drail_ros.learn.rewards.teacher import Teacher
+from drail_ros.learn.transitions import Transitions
+
+Reward = Callable[[Transitions], torch.Tensor]
+
+
+class KnownReward:
+    needs_expert, needs_log_prob, needs_fixed_statistics = False, False, False
+
+    def __init__(self, reward: Reward) -> None:
+        self.reward = reward
+
+
+def teacher_who_pays(reward: Reward, actor: Any, obs_size: int, action_size: int,
+                     **changes: Any) -> Teacher:
+    obs = torch.zeros(1, obs_size)
+    nothing = Transitions.of(obs, torch.zeros(1, action_size), obs)
+    return Teacher(nothing, KnownReward(reward), RunningNormaliser(obs_size), actor, **changes)
