@@ -54,7 +54,7 @@ class EpisodicSim:
         if actions.shape != expected:
             raise UserError('wrong shape of actions', found=actions.shape, expected=expected)
         self._require_finite('actions', actions)
-        actions = np.clip(actions, -1.0, 1.0)
+        actions = actions.clip(-1.0, 1.0)
         before, self._readings = self._readings, self._move(actions)
         self._age += 1
         final_obs = obs = self.task.observe(self._readings)
