@@ -1,8 +1,8 @@
 """What a task is: printable data, apart from its execution.
 
 A task file in this folder assigns ``TASK = Task(...)`` and supplies the classes named here.
-Nothing in this folder knows of training, of ROS code or of batches being stepped in threads; a
-task names its topics and message types as text, and ``nodes/`` translates.
+Nothing in this folder knows of training, of ROS code, of episodes or of threads; a task names its
+topics and message types as text, and ``nodes/`` translates.
 """
 
 from __future__ import annotations
