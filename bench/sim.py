@@ -1,11 +1,9 @@
 """Simulation over its ceiling, for every task with physics and one with hardly any.
 
-The ceiling is MuJoCo's ``Batch.step`` alone: no actions applied, nothing read, no episodes. Both
-sides run each short segment of the expert's episodes from the same states, and the ceiling gets
-before each control step the state that ours had, so that they solve the same physics; they take
-turns at going first, so that they meet the same weather of a shared machine. Between the steps,
-untimed, both sides ask the expert for actions: as in training, the physics' threads have gone to
-sleep and must wake.
+The ceiling is MuJoCo's ``Batch.step`` alone: no actions applied, nothing read, no episodes. Before
+each control step of the expert's episodes it gets the state that our physics begin from, so that
+both sides solve the same; they take turns, step by step, so that they meet the same weather of a
+shared machine.
 
     .venv/bin/python bench/sim.py [--quick] [--tasks hopper …] [--num-envs 64]
 """
@@ -17,7 +15,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from mujoco.batch import Batch
@@ -28,23 +25,16 @@ from drail_ros.pipeline import expert_of
 from drail_ros.sim.mujoco_sim import MujocoSim
 from drail_ros.tasks.task import Array, Task
 
-SEGMENT_S = 0.1
-"""What a segment takes about, of many more steps where physics are cheap."""
+SEGMENT = 10
+"""Control steps whose times are added up, so that the starts of episodes count."""
+WARM_UP = 5
+"""Segments that are left out."""
 Policy = Callable[[Array], Array]
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A control step: observations before it, actions, and the state the physics began from."""
-
-    obs: Array
-    actions: Array
-    physics: Array
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--quick', action='store_true', help='under 50 s')
+    parser.add_argument('--quick', action='store_true', help='5 s a task instead of 30')
     parser.add_argument('--tasks', nargs='*', help='all where none is named')
     parser.add_argument('--num-envs', type=int, default=64)
     parser.add_argument('--threads', type=int, default=os.cpu_count())
@@ -52,33 +42,29 @@ def main() -> None:
     tasks = [plugins.load(plugins.TASKS, name) for name in plugins.names(plugins.TASKS)]
     for task in (*tasks, POINT_MAZE):
         if task.physics and task.name in (options.tasks or [task.name]):
-            compare(task, options)
+            compare(task, options.num_envs, options.threads, 5 if options.quick else 30)
 
 
-def compare(task: Task, options: argparse.Namespace) -> None:
-    sim, twin = (MujocoSim(task, options.num_envs, task.default_noise, options.threads)
-                 for _ in range(2))
+def compare(task: Task, num_envs: int, threads: int, limit_s: float) -> None:
+    sim, twin = (MujocoSim(task, num_envs, task.default_noise, threads) for _ in range(2))
+    bare = Batch(task.load_model(), num_envs, threads)
     act, obs = policy(task), sim.reset(0)
+    twin.reset(0)
+    segments: list[tuple[float, float]] = []
     began = time.perf_counter()
-    sim.step(act(obs))
-    length = int(np.clip(SEGMENT_S / (time.perf_counter() - began), 2, 100))
-    ours, ceiling = [], []
-    for segment in range(24 if options.quick else 120):
-        state = sim.get_state()
-        steps = record(twin, state, act, length)
-        if segment % 2:
-            ceiling.append(run_ceiling(twin.batch, steps, act, task.substeps))
-        ours.append(run(sim, state, steps, act))
-        if not segment % 2:
-            ceiling.append(run_ceiling(twin.batch, steps, act, task.substeps))
-    ratios = np.array(ceiling[4:]) / ours[4:]  # the first segments warm up
-    value, against = (length * options.num_envs / float(np.median(side[4:]))
-                      for side in (ours, ceiling))
-    print(f'{task.name}: {options.num_envs} environments, {options.threads} threads, medians of '
-          f'{len(ratios)} segments of {length} steps; ratio quartiles '
-          f'{np.percentile(ratios, [25, 75]).round(3)}')
-    print(json.dumps({'name': f'sim {task.name}', 'value': round(value), 'against': round(against),
-                      'ratio': round(float(np.median(ratios)), 3), 'unit': 'env steps/s'}))
+    while time.perf_counter() - began < limit_s or len(segments) < 4 * WARM_UP:
+        ours_s = ceiling_s = 0.0
+        for step in range(SEGMENT):
+            actions = act(obs)
+            bare.state[:] = physics_from(twin, actions)
+            if step % 2:
+                ceiling_s += seconds(bare.step, nstep=task.substeps)
+            ours_s += seconds(sim.step, actions)
+            if not step % 2:
+                ceiling_s += seconds(bare.step, nstep=task.substeps)
+            obs = task.observe(sim.readings)
+        segments.append((ours_s, ceiling_s))
+    report(task, np.array(segments[WARM_UP:]).T, num_envs, threads)
 
 
 def policy(task: Task) -> Policy:
@@ -90,44 +76,33 @@ def policy(task: Task) -> Policy:
     return lambda obs: rng.uniform(-1, 1, (len(obs), task.action_size)).astype(np.float32)
 
 
-def record(sim: MujocoSim, state: dict[str, Array], act: Policy, length: int) -> list[Recorded]:
-    """Drive a segment, untimed."""
-    obs, steps, step = sim.set_state(state), [], sim.batch.step
+def physics_from(twin: MujocoSim, actions: Array) -> Array:
+    """Step the twin; return the states in which it handed over to MuJoCo."""
+    handed_over, step = [], twin.batch.step
 
     def noting(**options: int) -> None:
-        steps.append(Recorded(obs, actions, sim.batch.state.copy()))
+        handed_over.append(twin.batch.state.copy())
         step(**options)
 
-    sim.batch.step = noting
-    for _ in range(length):
-        actions = act(obs)
-        obs = sim.step(actions).obs
-    del sim.batch.step
-    return steps
+    twin.batch.step = noting
+    twin.step(actions)
+    del twin.batch.step
+    return handed_over[0]
 
 
-def run(sim: MujocoSim, state: dict[str, Array], steps: list[Recorded], act: Policy) -> float:
-    """Seconds of a segment in our simulator."""
-    seconds = 0.0
-    sim.set_state(state)
-    for step in steps:
-        act(step.obs)
-        began = time.perf_counter()
-        sim.step(step.actions)
-        seconds += time.perf_counter() - began
-    return seconds
+def seconds(call: Callable[..., object], *arguments: object, **options: object) -> float:
+    began = time.perf_counter()
+    call(*arguments, **options)
+    return time.perf_counter() - began
 
 
-def run_ceiling(batch: Batch, steps: list[Recorded], act: Policy, substeps: int) -> float:
-    """Seconds of the same physics."""
-    seconds = 0.0
-    for step in steps:
-        act(step.obs)
-        batch.state[:] = step.physics
-        began = time.perf_counter()
-        batch.step(nstep=substeps)
-        seconds += time.perf_counter() - began
-    return seconds
+def report(task: Task, segments_s: Array, num_envs: int, threads: int) -> None:
+    ours, ceiling = SEGMENT * num_envs / np.median(segments_s, axis=1)
+    ratios = segments_s[1] / segments_s[0]
+    print(f'{task.name}: {num_envs} environments, {threads} threads, medians of {len(ratios)} '
+          f'times {SEGMENT} steps; ratio quartiles {np.percentile(ratios, [25, 75]).round(3)}')
+    print(json.dumps({'name': f'sim {task.name}', 'value': round(ours), 'against': round(ceiling),
+                      'ratio': round(float(np.median(ratios)), 3), 'unit': 'env steps/s'}))
 
 
 if __name__ == '__main__':

@@ -46,8 +46,8 @@ class EpisodicSim:
         """Advance one control step with normalised actions ``[N, A]``, clipped to [-1, 1].
 
         Raises:
-            UserError: the array has the wrong shape, an action is not finite, or what follows
-                from the actions is not.
+            UserError: the array has the wrong shape or an action is not finite; or what follows
+                from the actions is not, and the simulator has to be reset.
 
         """
         expected = (self.num_envs, self.task.action_size)
@@ -96,8 +96,8 @@ class EpisodicSim:
     def _start_episodes(self, ids: Array) -> None:
         rngs = [episode_rng(self._seed, self._first_env + environment, episode)
                 for environment, episode in zip(ids.tolist(), self._episode[ids].tolist())]
-        self._readings[ids] = self._dynamics.reset(ids, rngs)
         self._age[ids] = 0
+        self._readings[ids] = self._dynamics.reset(ids, rngs)
 
     def _require_finite(self, what: str, rows: Array) -> None:
         finite = np.isfinite(rows)

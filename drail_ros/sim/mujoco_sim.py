@@ -26,11 +26,7 @@ class MujocoSim(EpisodicSim):
                  first_env: int = 0) -> None:
         assert task.load_model and task.physics
         self._batch = Batch(task.load_model(), num_envs, threads)
-        self._warnings = self._batch.warning[:, :, 1]
-        """How often MuJoCo warned of what ``[N, W]``."""
-        self._batch = Batch(task.load_model(), num_envs, threads)
-        self._warnings = self._batch.warning[:, :, 1]
-        """How often MuJoCo warned of what ``[N, W]``."""
+        self._warnings = self._batch.warning[:, :, 1]  # [N, W]: how often MuJoCo warned of what
         super().__init__(task, task.physics(self._batch, noise), num_envs, first_env)
 
     @property
@@ -53,6 +49,8 @@ class MujocoSim(EpisodicSim):
 
     def set_state(self, state: State) -> Array:
         """Continue from a state and return its observations ``[N, O]``.
+
+        The positions of bodies, on which dynamics may build, are computed anew.
 
         Raises:
             UserError: the physics in it are not finite.
