@@ -1,10 +1,10 @@
 # Everything runs in .venv, which the first call fills and later calls leave alone.
 #
-#   make PYTHON=python3.12     the Python it is made with (3.10 or newer)
+#   make PYTHON=python3.12     the Python it is made with (3.11 or newer)
 #   make TORCH=/path/to.whl    another build of torch than pip finds for the pinned version
 
-PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python3.10
-IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 10))
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
+IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach python,$(PYTHONS),\
 	$(shell $(python) -c '$(IS_NEW_ENOUGH)' 2>/dev/null && echo $(python))))
 TORCH ?= $(shell grep '^torch==' constraints.txt)
@@ -38,9 +38,10 @@ check: .venv/ready
 format: .venv/ready
 	.venv/bin/ruff check --fix .
 
-# The peers that a benchmark compares with run in environments of their own, started by it.
+# The peers that a benchmark compares with run in environments of their own, started by it; a task is
+# there to be measured by one.
 bench: .venv/ready
-	@set -e; for file in $(filter-out %_peer.py,$(wildcard bench/*.py)); do \
+	@set -e; for file in $(filter-out %_peer.py %_task.py,$(wildcard bench/*.py)); do \
 	  echo "== $$file"; .venv/bin/python "$$file"; done
 
 # Keeps .venv: delete it by hand to start afresh.
@@ -53,7 +54,7 @@ clean:
 # configured with offer one.
 .venv/ready: setup.py package.xml constraints.txt
 	@test -n '$(PYTHON)' && $(PYTHON) -c '$(IS_NEW_ENOUGH)' || { \
-	  echo 'error: no Python 3.10 or newer found (tried: $(or $(PYTHON),$(PYTHONS)))' >&2; \
+	  echo 'error: no Python 3.11 or newer found (tried: $(or $(PYTHON),$(PYTHONS)))' >&2; \
 	  echo '  do: install one and name it: make PYTHON=/path/to/python3.12' >&2; exit 1; }
 	@.venv/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv || \
 	  $(PYTHON) -m virtualenv .venv || { \

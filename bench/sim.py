@@ -1,11 +1,11 @@
-"""Batched simulation of FetchPush over the ceiling of the machine.
+"""Simulation over its ceiling, for every task with physics and one with hardly any.
 
-The ceiling is what the same number of threads reach that only call ``mj_step(nstep=20)`` on the
-same environments in lock-step: no observations, no resets. Both sides run each short segment of
-the scripted expert's episodes from the same states, along the same path, and take turns at going
-first, so that they meet the same contacts and the same weather of a shared machine.
+The ceiling is MuJoCo's ``Batch.step`` alone: no actions applied, nothing read, no episodes. Before
+each control step of the expert's episodes it gets the state that our physics begin from, so that
+both sides solve the same; they take turns, step by step, so that they meet the same weather of a
+shared machine.
 
-    .venv/bin/python bench/sim.py [--quick]
+    .venv/bin/python bench/sim.py [--quick] [--tasks hopper …] [--num-envs 64]
 """
 
 from __future__ import annotations
@@ -13,102 +13,96 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import threading
 import time
+from collections.abc import Callable
 
-import mujoco
 import numpy as np
+from mujoco.batch import Batch
+from point_maze_task import TASK as POINT_MAZE
 
+from drail_ros import plugins
+from drail_ros.pipeline import expert_of
 from drail_ros.sim.mujoco_sim import MujocoSim
-from drail_ros.tasks.fetch_push import TASK
+from drail_ros.tasks.task import Array, Task
 
 SEGMENT = 10
-"""Control steps between two restarts from common states."""
-
-
-class Ceiling:
-    """Threads that step their share of the environments and wait for one another.
-
-    The mocap body that drags the arm is moved as the batched simulation moved it, so that both
-    sides solve the same physics.
-    """
-
-    def __init__(self, sim: MujocoSim, threads: int) -> None:
-        self.drag = np.zeros((SEGMENT, sim.num_envs, 7))
-        self._begin, self._end = (threading.Barrier(threads + 1) for _ in range(2))
-        for i in range(threads):
-            share = [(data, number) for number, data in enumerate(sim.datas)][i::threads]
-            threading.Thread(target=self._work, args=(share,), daemon=True).start()
-
-    def run(self) -> float:
-        """Seconds for one segment."""
-        began = time.perf_counter()
-        for _ in range(SEGMENT):
-            self._begin.wait()
-            self._end.wait()
-        return time.perf_counter() - began
-
-    def _work(self, share: list[tuple[mujoco.MjData, int]]) -> None:
-        model, substeps = TASK.load_model(), TASK.substeps
-        bodies = [(data, data.mocap_pos[0], data.mocap_quat[0], i) for data, i in share]
-        while True:
-            for drag in self.drag:
-                self._begin.wait()
-                for data, position, rotation, i in bodies:
-                    position[:], rotation[:] = drag[i, :3], drag[i, 3:]
-                    mujoco.mj_step(model, data, nstep=substeps)
-                self._end.wait()
+"""Control steps whose times are added up, so that the starts of episodes count."""
+WARM_UP = 5
+"""Segments that are left out."""
+Policy = Callable[[Array], Array]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--quick', action='store_true', help='under 50 s')
+    parser.add_argument('--quick', action='store_true', help='5 s a task instead of 30')
+    parser.add_argument('--tasks', nargs='*', help='all where none is named')
     parser.add_argument('--num-envs', type=int, default=64)
     parser.add_argument('--threads', type=int, default=os.cpu_count())
     options = parser.parse_args()
-    sim = MujocoSim(TASK, options.num_envs, 1.5, options.threads)
-    twin = MujocoSim(TASK, options.num_envs, 1.5, options.threads)
-    ceiling = Ceiling(twin, options.threads)
+    tasks = [plugins.load(plugins.TASKS, name) for name in plugins.names(plugins.TASKS)]
+    for task in (*tasks, POINT_MAZE):
+        if task.physics and task.name in (options.tasks or [task.name]):
+            compare(task, options.num_envs, options.threads, 5 if options.quick else 30)
+
+
+def compare(task: Task, num_envs: int, threads: int, limit_s: float) -> None:
+    sim, twin = (MujocoSim(task, num_envs, task.default_noise, threads) for _ in range(2))
+    bare = Batch(task.load_model(), num_envs, threads)
+    act, obs = policy(task), sim.reset(0)
+    twin.reset(0)
+    segments: list[tuple[float, float]] = []
+    began = time.perf_counter()
+    while time.perf_counter() - began < limit_s or len(segments) < 4 * WARM_UP:
+        ours_s = ceiling_s = 0.0
+        for step in range(SEGMENT):
+            actions = act(obs)
+            bare.state[:] = physics_from(twin, actions)
+            if step % 2:
+                ceiling_s += seconds(bare.step, nstep=task.substeps)
+            ours_s += seconds(sim.step, actions)
+            if not step % 2:
+                ceiling_s += seconds(bare.step, nstep=task.substeps)
+            obs = task.observe(sim.readings)
+        segments.append((ours_s, ceiling_s))
+    report(task, np.array(segments[WARM_UP:]).T, num_envs, threads)
+
+
+def policy(task: Task) -> Policy:
+    """The task's expert; random actions where there is none."""
     rng = np.random.default_rng(0)
-    obs = sim.reset(0)
-    batched, bare = [], []
-    for segment in range(40 if options.quick else 200):
-        state = sim.get_state()
-        actions = record(twin, state, obs, ceiling.drag, rng)
-        seconds = {}
-        for side in (('batched', 'bare') if segment % 2 else ('bare', 'batched')):
-            if side == 'batched':
-                sim.set_state(state)
-                began = time.perf_counter()
-                for action in actions:
-                    obs = sim.step(action).obs
-                seconds[side] = time.perf_counter() - began
-            else:
-                twin.set_state(state)
-                seconds[side] = ceiling.run()
-        if segment >= 4:  # the first segments warm up
-            batched.append(seconds['batched'])
-            bare.append(seconds['bare'])
-    ratios = np.array(bare) / np.array(batched)
-    steps = SEGMENT * options.num_envs
-    value, against = (steps / float(np.median(side)) for side in (batched, bare))
-    print(f'{options.num_envs} environments, {options.threads} threads, medians of '
-          f'{len(ratios)} segments; ratio quartiles {np.percentile(ratios, [25, 75]).round(3)}')
-    print(json.dumps({'name': 'sim', 'value': round(value), 'against': round(against),
+    if task.expert or task.expert_policy:
+        expert, _ = expert_of(task)
+        return lambda obs: expert(obs, rng)
+    return lambda obs: rng.uniform(-1, 1, (len(obs), task.action_size)).astype(np.float32)
+
+
+def physics_from(twin: MujocoSim, actions: Array) -> Array:
+    """Step the twin; return the states in which it handed over to MuJoCo."""
+    handed_over, step = [], twin.batch.step
+
+    def noting(**options: int) -> None:
+        handed_over.append(twin.batch.state.copy())
+        step(**options)
+
+    twin.batch.step = noting
+    twin.step(actions)
+    del twin.batch.step
+    return handed_over[0]
+
+
+def seconds(call: Callable[..., object], *arguments: object, **options: object) -> float:
+    began = time.perf_counter()
+    call(*arguments, **options)
+    return time.perf_counter() - began
+
+
+def report(task: Task, segments_s: Array, num_envs: int, threads: int) -> None:
+    ours, ceiling = SEGMENT * num_envs / np.median(segments_s, axis=1)
+    ratios = segments_s[1] / segments_s[0]
+    print(f'{task.name}: {num_envs} environments, {threads} threads, medians of {len(ratios)} '
+          f'times {SEGMENT} steps; ratio quartiles {np.percentile(ratios, [25, 75]).round(3)}')
+    print(json.dumps({'name': f'sim {task.name}', 'value': round(ours), 'against': round(ceiling),
                       'ratio': round(float(np.median(ratios)), 3), 'unit': 'env steps/s'}))
-
-
-def record(sim: MujocoSim, state: dict[str, np.ndarray], obs: np.ndarray, drag: np.ndarray,
-           rng: np.random.Generator) -> list[np.ndarray]:
-    """Drive a segment with the expert, untimed; return its actions, note where the arm went."""
-    sim.set_state(state)
-    actions = []
-    for row in drag:
-        actions.append(TASK.expert(obs, rng))
-        obs = sim.step(actions[-1]).obs
-        for place, data in zip(row, sim.datas):
-            place[:3], place[3:] = data.mocap_pos[0], data.mocap_quat[0]
-    return actions
 
 
 if __name__ == '__main__':

@@ -33,7 +33,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -266,7 +266,7 @@ def _encode_index(layout: Layout) -> bytes:
                'observation': [_encode_field(f) for f in layout.observation],
                'action': [_encode_field(f) for f in layout.action],
                'drail_ros': drail_ros.__version__,
-               'created': datetime.now(timezone.utc).isoformat(timespec='seconds')}
+               'created': datetime.now(UTC).isoformat(timespec='seconds')}
     return (json.dumps(content, indent=2, allow_nan=False) + '\n').encode()
 
 

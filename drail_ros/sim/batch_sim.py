@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
+from numpy.typing import DTypeLike
 
 from drail_ros.tasks.task import Array, Task
 
@@ -67,6 +69,18 @@ class BatchSim(Protocol):
         """Release threads or connections."""
 
 
+class _Key(ISeedSequence):
+    """A Philox key as it is; given by ``key=``, the system is asked for entropy besides."""
+
+    def __init__(self, *words: int) -> None:
+        self._words = words
+
+    def generate_state(self, n_words: int, dtype: DTypeLike = np.uint32) -> Array:
+        """Return the words of the key."""
+        return np.array(self._words, dtype)
+
+
 def episode_rng(seed: int, environment: int, episode: int) -> np.random.Generator:
     """Randomness of one episode: depends on neither N, nor threads, nor earlier episodes."""
-    return np.random.Generator(np.random.Philox(key=[seed, (environment << 32) + episode]))
+    key = _Key(seed, (environment << 32) + episode)
+    return np.random.Generator(np.random.Philox(key))  # type: ignore[arg-type]

@@ -1,32 +1,30 @@
-"""Episodes of a batch: seeding, ages, ends, rewards and same-step auto-reset.
+"""N environments stepped at once: seeding, ages, ends, rewards and same-step auto-reset.
 
-Written once for all simulators of this folder, which supply the two moves ``_advance`` and
-``_start``.
+How environments begin and move is the task's ``Dynamics``.
 """
 
 from __future__ import annotations
-
-from abc import ABC, abstractmethod
 
 import numpy as np
 
 from drail_ros.errors import UserError
 from drail_ros.sim.batch_sim import State, Step, episode_rng
-from drail_ros.tasks.task import Array, Task
+from drail_ros.tasks.task import Array, Dynamics, Task
+
+_NAMED = 8
+"""Environments that an error names at most."""
 
 
-class EpisodicSim(ABC):
-    """Base of the simulators.
+class EpisodicSim:
+    """BatchSim in this process; of a task without physics, all there is.
 
     ``first_env`` numbers the environments from there on, so that several simulators can each hold
     a part of one batch.
     """
 
-    def __init__(self, task: Task, num_envs: int, first_env: int) -> None:
-        if num_envs < 1:
-            raise UserError('a simulator needs environments', found=num_envs, expected='>= 1')
+    def __init__(self, task: Task, dynamics: Dynamics, num_envs: int, first_env: int = 0) -> None:
         self.task, self.num_envs = task, num_envs
-        self._first_env = first_env
+        self._dynamics, self._first_env = dynamics, first_env
         self._readings = np.zeros((num_envs, task.reading_size))
         self._seed = 0
         self._episode = np.zeros(num_envs, np.int64)
@@ -48,19 +46,16 @@ class EpisodicSim(ABC):
         """Advance one control step with normalised actions ``[N, A]``, clipped to [-1, 1].
 
         Raises:
-            UserError: an action is not finite, or the array has the wrong shape.
+            UserError: the array has the wrong shape or an action is not finite; or what follows
+                from the actions is not, and the simulator has to be reset.
 
         """
         expected = (self.num_envs, self.task.action_size)
         if actions.shape != expected:
             raise UserError('wrong shape of actions', found=actions.shape, expected=expected)
-        bad = np.flatnonzero(~np.isfinite(actions).all(axis=1))
-        if bad.size:
-            raise UserError('actions are not finite', found=f'environments {bad.tolist()}',
-                            expected='finite numbers in [-1, 1]')
-        actions = np.clip(actions, -1.0, 1.0)
-        before = self._readings.copy() if self.task.reward else self._readings
-        self._advance(actions)
+        self._require_finite('actions', actions)
+        actions = actions.clip(-1.0, 1.0)
+        before, self._readings = self._readings, self._move(actions)
         self._age += 1
         final_obs = obs = self.task.observe(self._readings)
         success = self.task.succeeded(self._readings)
@@ -92,16 +87,30 @@ class EpisodicSim(ABC):
         self._seed = int(state['seed'][0])
         return self.task.observe(self._readings)
 
-    def _start_episodes(self, indices: Array) -> None:
-        for index in indices:
-            rng = episode_rng(self._seed, self._first_env + index, int(self._episode[index]))
-            self._start(index, rng)
-        self._age[indices] = 0
+    def _move(self, actions: Array) -> Array:
+        """Move every environment one control step and return its readings ``[N, R]``."""
+        readings = self._dynamics.step(self._readings, actions)
+        self._require_finite('sensor readings', readings)
+        return readings
 
-    @abstractmethod
-    def _advance(self, actions: Array) -> None:
-        """Move every environment one control step and write its row of ``_readings``."""
+    def _start_episodes(self, ids: Array) -> None:
+        rngs = [episode_rng(self._seed, self._first_env + environment, episode)
+                for environment, episode in zip(ids.tolist(), self._episode[ids].tolist())]
+        self._age[ids] = 0
+        self._readings[ids] = self._dynamics.reset(ids, rngs)
 
-    @abstractmethod
-    def _start(self, index: int, rng: np.random.Generator) -> None:
-        """Start an episode of one environment and write its row of ``_readings``."""
+    def _require_finite(self, what: str, rows: Array) -> None:
+        finite = np.isfinite(rows)
+        if not finite.all():
+            raise self._error(f'{what} are not finite', np.flatnonzero(~finite.all(axis=1)),
+                              expected='finite numbers')
+
+    def _error(self, problem: str, ids: Array, reason: str = '', *, expected: str,
+               do: str | None = None) -> UserError:
+        """Error that names the environments ``ids`` and says how to see it again."""
+        first = ids[0]
+        more = f' and {ids.size - _NAMED} more' if ids.size > _NAMED else ''
+        return UserError(
+            problem, found=f'environments {(self._first_env + ids[:_NAMED]).tolist()}{more}'
+            f'{reason and ": "}{reason} (seed {self._seed}, episode {self._episode[first]}, '
+            f'step {self._age[first] + 1} of the first)', expected=expected, do=do)

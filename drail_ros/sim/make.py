@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drail_ros.sim.array_sim import ArraySim
+from drail_ros.errors import UserError
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.mujoco_sim import MujocoSim
 from drail_ros.tasks.task import Task
@@ -13,10 +13,12 @@ def make_sim(task: Task, num_envs: int, noise: float, *, threads: int = 0,
     """Return a simulator in this process of ``num_envs`` environments of the task.
 
     Raises:
-        UserError: the noise level lies outside the task's.
+        UserError: there are no environments, or the noise level lies outside the task's.
 
     """
+    if num_envs < 1:
+        raise UserError('a simulator needs environments', found=num_envs, expected='>= 1')
+    task.check_noise(noise)
     if task.dynamics is not None:
-        task.check_noise(noise)
-        return ArraySim(task, num_envs, first_env)
+        return EpisodicSim(task, task.dynamics, num_envs, first_env)
     return MujocoSim(task, num_envs, noise, threads, first_env)

@@ -1,25 +1,22 @@
-"""N MuJoCo environments over one shared model, stepped by worker threads.
+"""N MuJoCo simulations of one model, stepped by the threads of MuJoCo's own ``Batch``.
 
-``mj_step`` releases the interpreter lock, so threads step environments in parallel; all that runs
-in Python between two steps is kept to a few array assignments. Environments are handed to the
-threads one by one, and none depends on another, so results depend neither on the number of
-threads nor on their timing.
+A simulation is a row of the batch's states, and none depends on another, so results depend
+neither on the number of threads nor on how simulators share the rows.
 """
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import mujoco
 import numpy as np
+from mujoco.batch import Batch, SimulationError
 
+from drail_ros.errors import UserError
 from drail_ros.sim.batch_sim import State
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.tasks.task import Array, Task
-
-_PHYSICS = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
 class MujocoSim(EpisodicSim):
@@ -27,62 +24,70 @@ class MujocoSim(EpisodicSim):
 
     def __init__(self, task: Task, num_envs: int, noise: float, threads: int = 0,
                  first_env: int = 0) -> None:
-        super().__init__(task, num_envs, first_env)
-        task.check_noise(noise)
-        assert task.load_model and task.make_environment
-        self._model = task.load_model()
-        self._datas = [mujoco.MjData(self._model) for _ in range(num_envs)]
-        self._envs = [task.make_environment(self._model, d, noise) for d in self._datas]
-        self._rows = list(self._readings)
-        self._helpers = min(threads or os.cpu_count() or 1, num_envs) - 1
-        self._pool = ThreadPoolExecutor(max(self._helpers, 1), 'simulation')
+        assert task.load_model and task.physics
+        self._batch = Batch(task.load_model(), num_envs, threads)
+        self._warnings = self._batch.warning[:, :, 1]  # [N, W]: how often MuJoCo warned of what
+        super().__init__(task, task.physics(self._batch, noise), num_envs, first_env)
 
     @property
-    def datas(self) -> list[mujoco.MjData]:
-        """The physics of each environment, for pictures and measurements."""
-        return self._datas
+    def batch(self) -> Batch:
+        """The simulations, for measurements."""
+        return self._batch
+
+    def get_data(self, environment: int, data: mujoco.MjData | None = None) -> mujoco.MjData:
+        """Return the physics of one environment, all computed, for pictures.
+
+        ``data`` is filled instead of a new one, where given.
+        """
+        data = self._batch.get_data(environment, data)
+        mujoco.mj_forward(self._batch.model, data)
+        return data
 
     def get_state(self) -> State:
         """Return a copy of the exact state."""
-        physics = np.zeros((self.num_envs, mujoco.mj_stateSize(self._model, _PHYSICS)))
-        for row, data in zip(physics, self._datas):
-            mujoco.mj_getState(self._model, data, row, _PHYSICS)
-        return {**super().get_state(), 'physics': physics}
+        return {**super().get_state(), 'physics': self._batch.state.copy()}
 
     def set_state(self, state: State) -> Array:
-        """Continue from a state and return its observations ``[N, O]``."""
-        for env, data, physics, row in zip(self._envs, self._datas, state['physics'],
-                                           state['readings']):
-            mujoco.mj_setState(self._model, data, physics, _PHYSICS)
-            mujoco.mj_kinematics(self._model, data)
-            env.restore(row)
-        return super().set_state(state)
+        """Continue from a state and return its observations ``[N, O]``.
 
-    def close(self) -> None:
-        """End the worker threads."""
-        self._pool.shutdown()
+        The positions of bodies, on which dynamics may build, are computed anew.
 
-    def _advance(self, actions: Array) -> None:
-        rows = list(actions)
-        todo = deque(range(self.num_envs))
-        helpers = [self._pool.submit(self._work, todo, rows) for _ in range(self._helpers)]
-        self._work(todo, rows)
-        for helper in helpers:
-            helper.result()
+        Raises:
+            UserError: the physics in it are not finite.
 
-    def _work(self, todo: deque[int], actions: list[Array]) -> None:
-        model, substeps = self._model, self.task.substeps
-        while True:
-            try:
-                index = todo.popleft()
-            except IndexError:
-                return
-            env = self._envs[index]
-            env.act(actions[index])
-            mujoco.mj_step(model, self._datas[index], nstep=substeps)
-            env.settle()
-            env.read(self._rows[index])
+        """
+        obs = super().set_state(state)
+        self._batch.state[:] = state['physics']
+        self._batch.warning[:] = 0
+        with self._watched():
+            self._batch.forward(stage=mujoco.mjtStage.mjSTAGE_POS)
+        return obs
 
-    def _start(self, index: int, rng: np.random.Generator) -> None:
-        self._envs[index].reset(rng)
-        self._envs[index].read(self._rows[index])
+    def _move(self, actions: Array) -> Array:
+        with self._watched():
+            return super()._move(actions)
+
+    def _start_episodes(self, ids: Array) -> None:
+        with self._watched():
+            super()._start_episodes(ids)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Raise UserError where MuJoCo refuses to go on, and where it only warns.
+
+        It resets a simulation whose numbers are no longer finite, warns and goes on.
+        """
+        try:
+            yield
+        except SimulationError as error:
+            raise self._failure(error.ids, self._batch.error(int(error.ids[0]))) from error
+        if self._warnings.any():
+            ids = np.flatnonzero(self._warnings.any(axis=1))
+            kind = int(self._warnings[ids[0]].argmax())
+            raise self._failure(ids, mujoco.mju_warningText(
+                kind, int(self._batch.warning[ids[0], kind, 0])))
+
+    def _failure(self, ids: Array, reason: str) -> UserError:
+        return self._error('the physics failed', ids, reason,
+                           expected='a simulation that stays stable under any actions',
+                           do="mend the task's model, for example by shorter physics steps")

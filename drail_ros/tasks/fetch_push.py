@@ -9,13 +9,19 @@ gripper.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import mujoco
 import numpy as np
+from mujoco import mjtStage
 
 from drail_ros.tasks.model_files import model_file
 from drail_ros.tasks.task import Array, Command, Field, Reading, Task
+
+if TYPE_CHECKING:
+    from mujoco.batch import Batch
 
 SUCCESS_DISTANCE_M = 0.05
 SUBSTEPS = 20
@@ -30,6 +36,9 @@ TABLE_GRIPPER_HEIGHT_M = 0.425
 """Height at which the closed fingers pass over the table and still push the block."""
 FINGER_JOINTS = ('robot0:l_gripper_finger_joint', 'robot0:r_gripper_finger_joint')
 
+_BOX_LOW_M = (-BOX_HALF_WIDTH_M, 0.0) * 2
+_BOX_HIGH_M = (BOX_HALF_WIDTH_M, BOX_DEPTH_M) * 2
+"""Ends of x and y in the boxes of the block and of the goal."""
 _BASE_POSITION = (('robot0:slide0', 0.405), ('robot0:slide1', 0.48), ('robot0:slide2', 0.0))
 _BLOCK_START = (1.25, 0.53, 0.4, 1.0, 0.0, 0.0, 0.0)
 _GRIPPER_APPROACH_M = (-0.498, 0.005, -0.431)
@@ -72,59 +81,51 @@ def _start() -> tuple[Array, Array, Array, float]:
 
 
 class FetchPush:
-    """One FetchPush environment over its own ``MjData``."""
+    """Dynamics of N arms, blocks and goals; the goals are in the readings only."""
 
-    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, noise: float) -> None:
-        self._model, self._data, self._noise = model, data, noise
-        # Views into the data, looked up once: per-step name look-ups cost as much as physics.
-        self._grip = data.site('robot0:grip').xpos
-        self._link_position = data.body('robot0:gripper_link').xpos
-        self._link_rotation = data.body('robot0:gripper_link').xquat
-        self._block = data.site('object0').xpos
-        self._block_rotation = data.body('object0').xquat
-        self._block_start = data.joint('object0:joint').qpos[:2]
-        self._mocap_position, self._mocap_rotation = data.mocap_pos[0], data.mocap_quat[0]
-        self._joints = data.qpos
-        self._fingers = np.array([model.joint(name).qposadr[0] for name in FINGER_JOINTS])
-        self._goal = np.zeros(3)
+    def __init__(self, batch: Batch, noise: float) -> None:
+        self._batch, self._noise = batch, noise
+        # Live views [N, …], looked up once: look-ups by name cost more than the arithmetic.
+        self._gripper = batch.site('robot0:grip').xpos
+        self._link_position = batch.body('robot0:gripper_link').xpos
+        self._link_rotation = batch.body('robot0:gripper_link').xquat
+        self._block = batch.site('object0').xpos
+        self._block_rotation = batch.body('object0').xquat
+        self._block_pose = batch.joint('object0:joint').qpos
+        self._fingers = [batch.joint(name).qpos for name in FINGER_JOINTS]
+        mocap = batch.model.body('robot0:mocap').mocapid[0]
+        self._mocap_position = batch.mocap_pos[:, mocap]
+        self._mocap_rotation = batch.mocap_quat[:, mocap]
 
-    def reset(self, rng: np.random.Generator) -> None:
-        """Gripper over the table, block and goal drawn from their boxes."""
-        positions, velocities, gripper, time = _start()
-        mujoco.mj_resetData(self._model, self._data)
-        self._data.time = time
-        self._data.qpos[:] = positions
-        self._data.qvel[:] = velocities
-        x_block, y_block, x_goal, y_goal = rng.uniform(
-            (-BOX_HALF_WIDTH_M, 0.0, -BOX_HALF_WIDTH_M, 0.0),
-            (BOX_HALF_WIDTH_M, BOX_DEPTH_M, BOX_HALF_WIDTH_M, BOX_DEPTH_M)) * self._noise
-        self._block_start[:] = (gripper[0] + x_block, gripper[1] + BOX_DISTANCE_M + y_block)
-        mujoco.mj_forward(self._model, self._data)
-        self._goal[:] = (gripper[0] + x_goal, gripper[1] - BOX_DISTANCE_M - y_goal,
-                        self._block[2])
+    def reset(self, ids: Array, rngs: Sequence[np.random.Generator]) -> Array:
+        """Grippers over the table, blocks and goals drawn from their boxes."""
+        self._batch.reset(ids, stage=mjtStage.mjSTAGE_NONE)
+        positions, velocities, gripper, time_s = _start()
+        self._batch.qpos[ids], self._batch.qvel[ids] = positions, velocities
+        self._batch.time[ids] = time_s
+        x_block, y_block, x_goal, y_goal = self._noise * np.transpose(
+            [rng.uniform(_BOX_LOW_M, _BOX_HIGH_M) for rng in rngs])
+        self._block_pose[ids, 0] = gripper[0] + x_block
+        self._block_pose[ids, 1] = gripper[1] + BOX_DISTANCE_M + y_block
+        self._batch.forward(ids, stage=mjtStage.mjSTAGE_POS)
+        return self._read(ids, np.stack(
+            [gripper[0] + x_goal, gripper[1] - BOX_DISTANCE_M - y_goal, self._block[ids, 2]],
+            axis=1))
 
-    def act(self, action: Array) -> None:
-        """Set the mocap body ahead of the gripper; the gripper stays pointing down."""
-        self._mocap_position[:] = self._link_position + ACTION_SCALE_M * action
+    def step(self, readings: Array, actions: Array) -> Array:
+        """Drag the grippers, pointing down, with their fingers shut."""
+        self._mocap_position[:] = self._link_position + ACTION_SCALE_M * actions
         self._mocap_rotation[:] = self._link_rotation + _GRIPPER_DOWN
+        self._batch.step(nstep=SUBSTEPS, stage=mjtStage.mjSTAGE_POS)
+        for finger in self._fingers:  # nothing that is read moves with them
+            finger[:] = 0.0
+        return self._read(slice(None), readings[:, _GOAL])
 
-    def settle(self) -> None:
-        """Hold the fingers shut and compute positions (kinematics only: forces are not read)."""
-        self._joints[self._fingers] = 0.0
-        mujoco.mj_kinematics(self._model, self._data)
-
-    def read(self, row: Array) -> None:
-        """Write gripper, block, block rotation (x, y, z, w), fingers and goal."""
-        row[_GRIPPER] = self._grip
-        row[_BLOCK] = self._block
-        row[6:9] = self._block_rotation[1:]
-        row[9] = self._block_rotation[0]
-        row[_FINGERS] = self._joints[self._fingers]
-        row[_GOAL] = self._goal
-
-    def restore(self, row: Array) -> None:
-        """Take over from saved readings what the physics state does not hold: the goal."""
-        self._goal[:] = row[_GOAL]
+    def _read(self, ids: Array | slice, goal: Array) -> Array:
+        rotation = self._block_rotation[ids]
+        return np.concatenate(
+            [self._gripper[ids], self._block[ids], rotation[:, 1:], rotation[:, :1],
+             *(finger[ids] for finger in self._fingers), goal], axis=1)
 
 
 def observe(readings: Array) -> Array:
@@ -260,6 +261,6 @@ TASK = Task(
     demonstrations=664,
     expert=scripted_expert,
     load_model=load_model,
-    make_environment=FetchPush,
+    physics=FetchPush,
     substeps=SUBSTEPS,
 )

@@ -11,14 +11,18 @@ Models, constants and starts are those of Gymnasium's v5 environments with defau
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 import mujoco
 import numpy as np
 
 from drail_ros.tasks.model_files import model_file
 from drail_ros.tasks.task import VELOCITY, Array, Field, Reading, Task
+
+if TYPE_CHECKING:
+    from mujoco.batch import Batch
 
 ROOT_JOINTS = ('rootx', 'rootz', 'rooty')
 HEIGHT, PITCH = 1, 2
@@ -40,37 +44,29 @@ def normal(rng: np.random.Generator, size: int) -> Array:
 
 
 class PlanarRobot:
-    """One robot over its own ``MjData``; starts are ``spread`` around the model's pose."""
+    """Dynamics of N robots; starts are ``spread`` around the model's pose."""
 
-    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, spread: float,
-                 draw_velocity: Draw) -> None:
-        self._model, self._data = model, data
+    def __init__(self, batch: Batch, substeps: int, spread: float, draw_velocity: Draw) -> None:
+        self._batch, self._substeps = batch, substeps
         self._spread, self._draw_velocity = spread, draw_velocity
-        # Views into the data, looked up once: look-ups cost as much as a physics step.
-        self._positions, self._velocities, self._controls = data.qpos, data.qvel, data.ctrl
+        self._positions, self._velocities = batch.qpos, batch.qvel
+        self._controls = batch.ctrl
 
-    def reset(self, rng: np.random.Generator) -> None:
+    def reset(self, ids: Array, rngs: Sequence[np.random.Generator]) -> Array:
         """Pose and velocity of the model with noise."""
-        mujoco.mj_resetData(self._model, self._data)
-        self._positions += self._spread * uniform(rng, self._model.nq)
-        self._velocities += self._spread * self._draw_velocity(rng, self._model.nv)
-        mujoco.mj_forward(self._model, self._data)
+        self._batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
+        nq, nv = self._positions.shape[1], self._velocities.shape[1]
+        drawn = [(uniform(rng, nq), self._draw_velocity(rng, nv)) for rng in rngs]
+        positions, velocities = map(np.array, zip(*drawn))
+        self._positions[ids] += self._spread * positions
+        self._velocities[ids] += self._spread * velocities
+        return np.concatenate([self._positions[ids], self._velocities[ids]], axis=1)
 
-    def act(self, action: Array) -> None:
-        """Set the controls."""
-        self._controls[:] = action
-
-    def settle(self) -> None:
-        """Compute positions of bodies, for whoever draws them."""
-        mujoco.mj_kinematics(self._model, self._data)
-
-    def read(self, row: Array) -> None:
-        """Write positions, then velocities."""
-        row[:self._model.nq] = self._positions
-        row[self._model.nq:] = self._velocities
-
-    def restore(self, row: Array) -> None:
-        """Take over nothing: the physics state holds all."""
+    def step(self, readings: Array, actions: Array) -> Array:
+        """Apply the torques."""
+        self._controls[:] = actions
+        self._batch.step(nstep=self._substeps)
+        return np.concatenate([self._positions, self._velocities], axis=1)
 
 
 @lru_cache
@@ -94,9 +90,9 @@ def load_model(file: str) -> mujoco.MjModel:
 
 def observe(readings: Array, *, joints: int, velocity_limit: float) -> Array:
     """Sensor readings ``[N, R]`` → observations ``[N, R - 1]``: all but x, velocities clipped."""
-    position, velocity = np.split(readings, [len(ROOT_JOINTS) + joints], axis=1)
-    velocity = np.clip(velocity, -velocity_limit, velocity_limit)
-    return np.concatenate([position[:, 1:], velocity], axis=1, dtype=np.float32)
+    positions = len(ROOT_JOINTS) + joints
+    velocity = np.clip(readings[:, positions:], -velocity_limit, velocity_limit)
+    return np.concatenate([readings[:, 1:positions], velocity], axis=1, dtype=np.float32)
 
 
 def forward_reward(before: Array, actions: Array, after: Array, *, step_s: float,
@@ -154,7 +150,6 @@ def locomotion_task(name: str, summary: str, *, file: str, torques_nm: Mapping[s
         demonstrations=16,
         expert_policy=f'{name}.onnx',
         load_model=partial(load_model, file),
-        make_environment=lambda model, data, noise: PlanarRobot(
-            model, data, noise * spread, draw_velocity),
+        physics=lambda batch, noise: PlanarRobot(batch, substeps, noise * spread, draw_velocity),
         substeps=substeps,
     )

@@ -7,6 +7,8 @@ Every method learns it in seconds: to try one, to compare them, to test them. Th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from drail_ros.tasks.task import Array, Field, Reading, Task
@@ -22,9 +24,9 @@ _POSITION, _GOAL = slice(0, 2), slice(2, 4)
 class Point:
     """Readings: position and goal."""
 
-    def reset(self, rng: np.random.Generator) -> Array:
-        """Draw start and goal."""
-        return rng.uniform(-HALF_WIDTH_M, HALF_WIDTH_M, 4)
+    def reset(self, ids: Array, rngs: Sequence[np.random.Generator]) -> Array:
+        """Draw starts and goals."""
+        return np.array([rng.uniform(-HALF_WIDTH_M, HALF_WIDTH_M, 4) for rng in rngs])
 
     def step(self, readings: Array, actions: Array) -> Array:
         """Move by the action."""

@@ -8,6 +8,8 @@ dynamics, only a curve to stay on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from drail_ros.tasks.task import Array, Field, Reading, Task
@@ -21,9 +23,9 @@ HORIZON = 100
 class DrawnStates:
     """Readings: the current state, then those of the rest of the episode, drawn at its start."""
 
-    def reset(self, rng: np.random.Generator) -> Array:
-        """Draw the states of one episode."""
-        return rng.uniform(0.0, STATE_HIGH, HORIZON + 1)
+    def reset(self, ids: Array, rngs: Sequence[np.random.Generator]) -> Array:
+        """Draw the states of episodes."""
+        return np.array([rng.uniform(0.0, STATE_HIGH, HORIZON + 1) for rng in rngs])
 
     def step(self, readings: Array, actions: Array) -> Array:
         """Move on to the next drawn state, whatever the action."""

@@ -1,20 +1,23 @@
 """What a task is: printable data, apart from its execution.
 
 A task file in this folder assigns ``TASK = Task(...)`` and supplies the classes named here.
-Nothing in this folder knows of training, of ROS code or of batches being stepped in threads; a
-task names its topics and message types as text, and ``nodes/`` translates.
+Nothing in this folder knows of training, of ROS code, of episodes or of threads; a task names its
+topics and message types as text, and ``nodes/`` translates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from drail_ros.errors import UserError
+
+if TYPE_CHECKING:
+    from mujoco.batch import Batch
 
 Array = npt.NDArray[Any]
 VELOCITY = 'velocity of '
@@ -58,33 +61,34 @@ class Command:
     frame_id: str
 
 
-class Environment(Protocol):
-    """One MuJoCo environment: what happens to one ``MjData`` between two physics steps."""
+class Dynamics(Protocol):
+    """N environments of a task: how episodes begin and how they go on.
 
-    def reset(self, rng: np.random.Generator) -> None:
-        """Start an episode; leaves all positions computed."""
+    What lasts from one step to the next is in the readings and, in a task with physics, in the
+    states of its ``Batch``; nowhere else. So the two are all that has to be saved.
+    """
 
-    def act(self, action: Array) -> None:
-        """Apply a normalised action ``[A]`` in [-1, 1] before the physics steps."""
+    def reset(self, ids: Array, rngs: Sequence[np.random.Generator]) -> Array:
+        """Start episodes in the environments ``ids``, ``[n]`` and ascending.
 
-    def settle(self) -> None:
-        """Finish a control step after the physics steps: positions computed."""
+        Each draws from a generator of its own, so that its start depends on nothing else.
 
-    def read(self, row: Array) -> None:
-        """Write the sensor readings ``[R]`` float64."""
+        Returns:
+            Their readings ``[n, R]`` float64.
 
-    def restore(self, row: Array) -> None:
-        """Take over from saved readings what the physics state does not hold."""
-
-
-class ArrayDynamics(Protocol):
-    """A task that needs no physics engine: rows of readings moved by array arithmetic."""
-
-    def reset(self, rng: np.random.Generator) -> Array:
-        """Return the readings ``[R]`` of one environment at the start of an episode."""
+        """
 
     def step(self, readings: Array, actions: Array) -> Array:
-        """Return the readings ``[N, R]`` after normalised actions ``[N, A]``."""
+        """Move all environments one control step.
+
+        Args:
+            readings: the latest readings ``[N, R]``, which stay as they are.
+            actions: normalised actions ``[N, A]`` in [-1, 1].
+
+        Returns:
+            The readings ``[N, R]`` float64 afterwards, in an array of their own.
+
+        """
 
 
 @dataclass(frozen=True)
@@ -139,11 +143,12 @@ class Task:
     """Which observations ``[N, O]`` the expert demonstrates, ``[N]`` bool; None is all."""
     load_model: Callable[[], Any] | None = None
     """Return the MuJoCo model that all environments share (tasks with physics)."""
-    make_environment: Callable[[Any, Any, float], Environment] | None = None
-    """(model, data, noise) → Environment (tasks with physics)."""
-    dynamics: ArrayDynamics | None = None
-    """Dynamics of a task without a physics engine."""
+    physics: Callable[[Batch, float], Dynamics] | None = None
+    """(simulations of the model, noise level) → Dynamics (tasks with physics)."""
     substeps: int = 1
+    """Physics steps in a control step."""
+    dynamics: Dynamics | None = None
+    """Dynamics of a task without a physics engine."""
 
     @property
     def has_success(self) -> bool:

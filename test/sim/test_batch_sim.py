@@ -9,7 +9,7 @@ import pytest
 
 from drail_ros import plugins
 from drail_ros.errors import UserError
-from drail_ros.sim.batch_sim import Step
+from drail_ros.sim.batch_sim import State, Step, episode_rng
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.task import Field, Reading, Task
@@ -37,7 +37,17 @@ def roll(sim: EpisodicSim, actions: np.ndarray) -> list[Step]:
 
 def same(first: list[Step], second: list[Step]) -> bool:
     return all(np.array_equal(getattr(a, name), getattr(b, name)) for a, b in zip(first, second)
-               for name in ('obs', 'final_obs', 'terminated', 'truncated', 'success', 'reward'))
+               for name in (field.name for field in dataclasses.fields(Step)))
+
+
+def rows(steps: list[Step], part: slice) -> list[Step]:
+    return [Step(**{field.name: getattr(step, field.name)[part]
+                    for field in dataclasses.fields(Step)}) for step in steps]
+
+
+def equal_states(part: State, whole: State, rows: slice = slice(None)) -> bool:
+    return part.keys() == whole.keys() and all(
+        np.array_equal(array, whole[name][rows]) for name, array in part.items())
 
 
 @every_task
@@ -55,32 +65,53 @@ def test_shapes_and_types(task: Task) -> None:
 
 
 @every_task
-def test_results_depend_neither_on_threads_nor_on_the_split(task: Task) -> None:
+@pytest.mark.parametrize('threads', [1, 2, 5])
+def test_results_depend_neither_on_threads_nor_on_the_split(task: Task, threads: int) -> None:
     task = short(task)
-    actions = random_actions(task, STEPS, 4)
-    whole = make_sim(task, 4, task.default_noise, threads=2)
-    alone = make_sim(task, 4, task.default_noise, threads=1)
-    tail = make_sim(task, 3, task.default_noise, first_env=1)
-    first, again, last = whole.reset(3), alone.reset(3), tail.reset(3)
-    assert np.array_equal(first, again) and np.array_equal(first[1:], last)
+    actions = random_actions(task, STEPS, 5)
+    whole = make_sim(task, 5, task.default_noise, threads=1)
+    first = whole.reset(3)
     steps = roll(whole, actions)
-    assert same(steps, roll(alone, actions))
-    assert all(np.array_equal(a.obs[1:], b.obs)
-               for a, b in zip(steps, roll(tail, actions[:, 1:])))
+    for part in (slice(0, 5), slice(0, 2), slice(2, 5), slice(4, 5)):
+        sim = make_sim(task, part.stop - part.start, task.default_noise, threads=threads,
+                       first_env=part.start)
+        assert np.array_equal(sim.reset(3), first[part])
+        assert same(rows(steps, part), roll(sim, actions[:, part]))
+        assert equal_states(sim.get_state(), whole.get_state(), part)
 
 
 @every_task
 def test_state_is_exact(task: Task) -> None:
     task = short(task)
-    actions = random_actions(task, STEPS, 2)
-    sim, other = (make_sim(task, 2, task.default_noise) for _ in range(2))
+    actions = random_actions(task, STEPS, 3)
+    sim, other = (make_sim(task, 3, task.default_noise) for _ in range(2))
     sim.reset(1)
-    roll(sim, actions[:7])
+    obs = roll(sim, actions[:7])[-1].obs
     state = sim.get_state()
+    kept = {name: array.copy() for name, array in state.items()}
     other.reset(9)
-    obs = other.set_state(state)
-    assert obs.shape == (2, task.observation_size)
-    assert same(roll(sim, actions[7:]), roll(other, actions[7:]))
+    assert np.array_equal(other.set_state(state), obs)
+    steps = roll(sim, actions[7:])
+    assert equal_states(state, kept), 'a state is a copy'
+    assert same(steps, roll(other, actions[7:]))
+    assert equal_states(sim.get_state(), other.get_state())
+    assert all(array.shape[0] == 3 for array in state.values())
+    # Part of a state continues as that part of the batch.
+    part = make_sim(task, 2, task.default_noise, first_env=1)
+    part.set_state({name: array[1:] for name, array in state.items()})
+    assert same(rows(steps, slice(1, 3)), roll(part, actions[7:, 1:]))
+
+
+@every_task
+def test_what_was_returned_stays_as_it_is(task: Task) -> None:
+    task = short(task)
+    sim = make_sim(task, 2, task.default_noise)
+    sim.reset(0)
+    actions = random_actions(task, STEPS, 2)
+    returned = [(step.obs, step.obs.copy(), sim.readings, sim.readings.copy())
+                for step in map(sim.step, actions)]
+    for obs, obs_then, readings, readings_then in returned:
+        assert np.array_equal(obs, obs_then) and np.array_equal(readings, readings_then)
 
 
 @every_task
@@ -120,8 +151,8 @@ def test_seeds_and_episodes_differ(task: Task) -> None:
 class Walk:
     """A place on a line, moved by the action."""
 
-    def reset(self, rng: np.random.Generator) -> np.ndarray:
-        return np.array([rng.integers(0, 2)])
+    def reset(self, ids: np.ndarray, rngs: list[np.random.Generator]) -> np.ndarray:
+        return np.array([[rng.integers(0, 2)] for rng in rngs], float)
 
     def step(self, readings: np.ndarray, actions: np.ndarray) -> np.ndarray:
         return readings + actions
@@ -171,29 +202,25 @@ def test_bad_actions_are_refused(actions: np.ndarray, message: str) -> None:
         sim.step(actions)
 
 
-def test_noise_outside_the_levels_is_refused() -> None:
-    with pytest.raises(UserError, match='noise level'):
-        make_sim(plugins.load(plugins.TASKS, 'fetch_push'), 1, 3.0)
+def test_an_episode_is_drawn_from_a_philox_generator_of_its_own() -> None:
+    drawn = episode_rng(7, 3, 2).random(8)
+    assert np.array_equal(drawn, np.random.Generator(
+        np.random.Philox(key=[7, 3 * 2 ** 32 + 2])).random(8))
+    assert not np.array_equal(drawn, episode_rng(7, 2, 3).random(8))
 
 
-def test_noise_scales_the_start_boxes() -> None:
-    """Starts fill the boxes and do not leave them (the gripper drifts by under 1 mm)."""
-    task = plugins.load(plugins.TASKS, 'fetch_push')
-    for noise in (1.0, 2.0):
-        obs = make_sim(task, 200, noise).reset(0).astype(float)
-        gripper, block, goal = obs[:, 0:2], obs[:, 3:5], obs[:, 13:15]
-        for place, side in ((block - gripper, 1), (goal - gripper, -1)):
-            assert np.abs(place[:, 0]).max() <= 0.05 * noise + 1e-3
-            assert np.abs(place[:, 0]).max() > 0.045 * noise
-            beyond = side * place[:, 1] - 0.10
-            assert beyond.min() >= -1e-3 and beyond.max() <= 0.04 * noise + 1e-3
-            assert beyond.max() > 0.036 * noise
+def test_a_simulator_without_environments_is_refused() -> None:
+    with pytest.raises(UserError, match='needs environments'):
+        make_sim(WALK, 0, 1.0)
 
 
-def test_the_scripted_expert_pushes() -> None:
-    from drail_ros.episodes.evaluate import evaluate
-    task = plugins.load(plugins.TASKS, 'fetch_push')
-    for noise in task.noise_levels:
-        rng = np.random.default_rng(0)
-        result = evaluate(make_sim(task, 32, noise), lambda obs, r=rng: task.expert(obs, r), 64, 7)
-        assert result.success_rate >= 0.98
+def test_readings_that_are_not_finite_are_refused() -> None:
+    class Lost(Walk):
+        def step(self, readings: np.ndarray, actions: np.ndarray) -> np.ndarray:
+            return np.where(actions > 0, np.nan, readings)
+
+    sim = make_sim(dataclasses.replace(WALK, dynamics=Lost()), 3, 1.0, first_env=7)
+    before = sim.reset(0)
+    with pytest.raises(UserError, match=r'sensor readings are not finite\n.*\[8\]'):
+        sim.step(np.array([[0], [1], [0]], np.float32))
+    assert np.array_equal(sim.readings, before), 'the last sound ones are kept'

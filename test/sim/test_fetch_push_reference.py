@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partialmethod
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -21,24 +24,54 @@ RECORDED = Path(__file__).parents[1] / 'fixtures' / 'fetch_push.npz'
 RECORDED_UNDER = '3.11.0'
 
 
+class OneSimulation:
+    """What FetchPush needs of ``mujoco.batch.Batch``, for releases of MuJoCo without it."""
+
+    def __init__(self, model: mujoco.MjModel) -> None:
+        self.model, self._data = model, mujoco.MjData(model)
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        return getattr(self._data, name)[None]
+
+    def named(self, kind: str, name: str) -> SimpleNamespace:
+        view = getattr(self._data, kind)(name)
+        fields = {'body': ('xpos', 'xquat'), 'site': ('xpos',), 'joint': ('qpos',)}[kind]
+        return SimpleNamespace(**{field: getattr(view, field)[None] for field in fields})
+
+    body = partialmethod(named, 'body')
+    site = partialmethod(named, 'site')
+    joint = partialmethod(named, 'joint')
+
+    def step(self, nstep: int, stage: mujoco.mjtStage) -> None:
+        mujoco.mj_step(self.model, self._data, nstep=nstep)
+        mujoco.mj_fwdPosition(self.model, self._data)
+
+    def forward(self) -> None:
+        mujoco.mj_forward(self.model, self._data)
+
+
+def simulate_one(model: mujoco.MjModel) -> Any:
+    if mujoco.__version__ == RECORDED_UNDER:
+        return OneSimulation(model)
+    from mujoco.batch import Batch
+    return Batch(model, 1)
+
+
 def replay(episode: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Our and the reference's trajectory of one recorded action sequence."""
     with np.load(RECORDED, allow_pickle=False) as file:
         recorded = {name: file[name][episode] for name in file.files}
-    model = TASK.load_model()
-    data = mujoco.MjData(model)
-    env = TASK.make_environment(model, data, 1.0)
-    readings = np.zeros((len(recorded['actions']), TASK.reading_size))
-    data.qpos[:], data.qvel[:] = recorded['qpos'], recorded['qvel']
-    mujoco.mj_forward(model, data)
-    goal = np.zeros(TASK.reading_size)
-    goal[-3:] = recorded['goal']
-    env.restore(goal)
-    for row, action in zip(readings, recorded['actions']):
-        env.act(action)
-        mujoco.mj_step(model, data, nstep=TASK.substeps)
-        env.settle()
-        env.read(row)
+    batch = simulate_one(TASK.load_model())
+    dynamics = TASK.physics(batch, 1.0)
+    batch.qpos[0], batch.qvel[0] = recorded['qpos'], recorded['qvel']
+    batch.forward()
+    readings = np.zeros((1, TASK.reading_size))
+    readings[:, -3:] = recorded['goal']
+    rows = []
+    for action in recorded['actions']:
+        readings = dynamics.step(readings, action[None])
+        rows.append(readings)
+    readings = np.concatenate(rows)
     return {'gripper': readings[:, 0:3], 'block': readings[:, 3:6],
             'observation': TASK.observe(readings)}, recorded
 
