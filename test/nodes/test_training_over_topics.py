@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import DEADLINE_S, Nodes, wait_for
+from processes import DEADLINE_S, Nodes, wait_for
 
 from drail_ros import pipeline, settings
 from drail_ros.data.storage import load
