@@ -70,7 +70,7 @@ def main() -> None:
 
 def train(variant: str, seed: int, options: argparse.Namespace) -> Path:
     folder = folder_of(variant, seed, options)
-    run = make_run_settings({'seed': seed, 'output_dir': str(folder), 'resume': True,
+    run = make_run_settings({'seed': seed, 'output_dir': str(folder), 'resume': 'auto',
                              **VARIANTS[variant]})
     if not any(row['step'] >= options.steps for row in read_metrics(folder)):
         sim = make_sim(task_of(run), run.num_envs, run.noise)

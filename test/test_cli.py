@@ -212,10 +212,11 @@ def test_up_trains_and_an_interrupt_ends_all_of_it(tmp_path: Path, sine_demos: P
     folder = tmp_path / 'run'
     environment = {**os.environ, 'ROS_DOMAIN_ID': str(1 + (os.getpid() + 50) % 100),
                    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
-    flags = [word.removeprefix('--').replace('-', '_').replace('=', ':=') for word in SMALL]
+    others = ' '.join(word.removeprefix('--').replace('-', '_') for word in SMALL)
     process = subprocess.Popen(
         [*DRAIL, 'up', 'train_fetch', 'task:=sine', f'output_dir:={folder}',
-         f'demo_path:={sine_demos}', 'total_steps:=10000000', 'namespace:=cell', *flags],
+         f'demo_path:={sine_demos}', 'total_steps:=10000000', 'namespace:=cell',
+         f'settings:={others}'],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_for_rows(folder, 2, process)
     process.send_signal(signal.SIGINT)

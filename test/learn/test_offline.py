@@ -304,7 +304,7 @@ def test_stopped_and_resumed_equals_never_stopped(
     whole, parts = tmp_path / 'whole', tmp_path / 'parts'
     trainer(whole, fetch_push_demonstrations, name).train()
     for epoch in (1, 3):
-        run = trainer(parts, fetch_push_demonstrations, name, resume=True)
+        run = trainer(parts, fetch_push_demonstrations, name, resume='auto')
         run.train(lambda run=run, epoch=epoch: run.step == epoch)
     trainer(parts, fetch_push_demonstrations, name, resume=True).train()
     for file in ('checkpoint', 'policy', 'policy_best'):

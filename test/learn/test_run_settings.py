@@ -237,13 +237,13 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
                                     {'algorithm': 'diffusion_policy', 'noise': 2.0}])
 def test_a_run_can_be_had_again_from_its_record(chosen: Mapping[str, object],
                                                 tmp_path: Path) -> None:
-    run = make_run_settings({**chosen, 'output_dir': str(tmp_path / 'run'), 'resume': True})
+    run = make_run_settings({**chosen, 'output_dir': str(tmp_path / 'run'), 'resume': 'auto'})
     RunFolder(run, '')
     for given in (tmp_path / 'run', tmp_path / 'run' / 'run.json'):
         again = resolve({}, given).settings
-        assert again == replace(run, resume=False)
+        assert again == replace(run, resume='false')
         elsewhere = resolve({'x': {'output_dir': 'there'}}, given).settings
-        assert elsewhere == replace(run, resume=False, output_dir='there')
+        assert elsewhere == replace(run, resume='false', output_dir='there')
 
 
 @pytest.mark.parametrize(('content', 'told'), [
@@ -303,7 +303,7 @@ def test_a_folder_without_a_record_is_no_run(content: str | None, tmp_path: Path
         resolve({}, tmp_path)
     if content is not None:
         with pytest.raises(UserError, match='is no record of a run'):
-            RunFolder(make_run_settings({'output_dir': str(tmp_path), 'resume': True}), '')
+            RunFolder(make_run_settings({'output_dir': str(tmp_path), 'resume': 'auto'}), '')
 
 
 def test_the_record_is_what_json_makes_of_the_settings(tmp_path: Path) -> None:
