@@ -7,6 +7,7 @@ tests; where it is not, its half of the tests is skipped.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import pty
@@ -49,9 +50,16 @@ class Terminal:
             assert time.monotonic() < until, f'waited in vain for {what}:\n{self.output}'
             assert self._status is None, f'ended before {what}:\n{self.output}'
 
+    def read_for(self, seconds: float) -> None:
+        """Let time pass, or the command end."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and self._status is None:
+            self._read()
+
     def press_ctrl_c(self) -> None:
         """Press the keys."""
-        os.write(self._terminal, b'\x03')
+        with contextlib.suppress(OSError):  # it has ended, and with it the terminal
+            os.write(self._terminal, b'\x03')
 
     def wait(self) -> int:
         """Wait for the end; return the exit status."""
@@ -74,7 +82,8 @@ class Terminal:
         """Kill what still runs."""
         if self._status is None:
             for pid in [*descendants(self.pid), self.pid]:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self.wait()
         os.close(self._terminal)
 
@@ -115,7 +124,7 @@ class Launcher:
 
     def start(self, stack: str, **arguments: object) -> Terminal:
         """Start a stack."""
-        words = [f'{name}:={value}' for name, value in arguments.items()]
+        words = [f'{name}:={value}' for name, value in arguments.items() if value is not None]
         command = (['ros2', 'launch', 'drail_ros', f'{stack}.launch.py']
                    if self._how == 'ros2 launch'
                    else [sys.executable, '-m', 'drail_ros.cli', 'up', stack])
@@ -131,8 +140,8 @@ class Launcher:
 
     def close(self) -> None:
         """Kill what still runs."""
-        for terminal in self._started:
-            terminal.close()
+        while self._started:
+            self._started.pop().close()
 
 
 def installed(folder: Path) -> Path:

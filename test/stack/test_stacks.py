@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from stack_launchers import RUN, Launcher, Terminal
@@ -60,6 +62,31 @@ def test_ctrl_c_loses_at_most_the_iteration_under_way(
     if iterations:
         assert f'goes on from step {128 * before} of' in again.output
     assert_same_result(folder, in_process)
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_twenty_random_moments(launcher: Launcher, tmp_path: Path, demo_path: Path,
+                                         in_process: Path) -> None:
+    """Drawn from the whole life of a run: start, first iterations, evaluations, the end."""
+    rng = np.random.default_rng(0)
+    began = time.monotonic()
+    assert launcher.train(tmp_path / 'whole', demo_path).wait() == 0
+    life_s = time.monotonic() - began
+    for trial in range(20):
+        folder = tmp_path / f'run_{trial}'
+        stack = launcher.train(folder, demo_path)
+        stack.read_for(rng.uniform(0.0, life_s))
+        seen = rows(folder)
+        stack.press_ctrl_c()
+        stack.wait()
+        saved = rows(folder)
+        assert saved >= seen, stack.output
+        again = launcher.train(folder, demo_path, resume='auto')
+        assert again.wait() == 0, again.output
+        if saved:
+            assert f'goes on from step {128 * saved} of' in again.output
+        assert_same_result(folder, in_process)
+        launcher.close()
 
 
 def test_a_simulator_that_dies_is_started_again(launcher: Launcher, tmp_path: Path,
@@ -120,7 +147,7 @@ def test_namespace_parameter_file_and_two_simulators(launcher: Launcher, tmp_pat
     file = tmp_path / 'own.yaml'
     file.write_text('/**/trainer:\n  ros__parameters:\n    num_envs: 4\n    learner.width: 16\n')
     folder = tmp_path / 'run'
-    stack = launcher.train(folder, demo_path, num_envs='', params_file=file, namespace='arm',
+    stack = launcher.train(folder, demo_path, num_envs=None, params_file=file, namespace='arm',
                            simulators=2, use_sim_time='true', total_steps='1.024e3')
     assert stack.wait() == 0, stack.output
     assert_same_result(folder, in_process)
