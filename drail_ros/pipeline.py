@@ -102,7 +102,7 @@ def expert_of(task: Task) -> tuple[Expert, str]:
 
 
 def demonstrations_for(run: RunSettings,
-                       say: Callable[[str], None]) -> Demonstrations | None:
+                       say: Callable[[str], object]) -> Demonstrations | None:
     """Load the run's demonstrations; with no ``demo_path``, those of its task's expert.
 
     The expert's are collected once and kept. None where the algorithm needs none.

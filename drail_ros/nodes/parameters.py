@@ -11,9 +11,6 @@ from rclpy.node import Node
 from drail_ros.errors import unknown_name
 from drail_ros.settings import Scalar, Spec
 
-OVERRIDABLE: dict[str, bool] = {'automatically_declare_parameters_from_overrides': True,
-                                'allow_undeclared_parameters': True}
-"""Arguments of a Node whose parameters ``declare`` declares."""
 _ALWAYS = ('use_sim_time', 'start_type_description_service')
 _LARGEST = 1e18
 
@@ -25,7 +22,7 @@ def given(node: Node) -> dict[str, Any]:
 
 
 def declare(node: Node, specs: Iterable[Spec],
-            values: Mapping[str, Scalar] | None = None) -> dict[str, Scalar]:
+            values: Mapping[str, Scalar] | None = None) -> dict[str, Any]:
     """Declare settings as read-only parameters and return their values.
 
     ``values`` are the resolved ones; without them, those given from outside or the defaults.
@@ -35,14 +32,15 @@ def declare(node: Node, specs: Iterable[Spec],
         UserError: a parameter is unknown, or has the wrong type or range.
 
     """
-    specs = {spec.name: spec for spec in specs}
+    known = {spec.name: spec for spec in specs}
     outside = given(node)
     for name in outside:
-        if name not in specs:
-            raise unknown_name(f'parameter of node {node.get_name()}', name, specs)
-    resolved = {name: spec.convert((values or outside).get(name, spec.default))
-                for name, spec in specs.items()}
-    for name, spec in specs.items():
+        if name not in known:
+            raise unknown_name(f'parameter of node {node.get_name()}', name, known)
+    chosen: Mapping[str, object] = outside if values is None else values
+    resolved = {name: spec.convert(chosen.get(name, spec.default))
+                for name, spec in known.items()}
+    for name, spec in known.items():
         if node.has_parameter(name):
             node.undeclare_parameter(name)
         node.declare_parameter(name, resolved[name], _descriptor(spec), ignore_override=True)

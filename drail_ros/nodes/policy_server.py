@@ -33,8 +33,8 @@ from drail_ros.deploy.pilot import Condition, Pilot
 from drail_ros.deploy.refusals import Refusals, RefusedError
 from drail_ros.errors import UserError
 from drail_ros.nodes.diagnostics import ERROR, OK, WARN, Health, publish_diagnostics
-from drail_ros.nodes.parameters import OVERRIDABLE, declare
-from drail_ros.nodes.running import Stop, run_node, steady_timer
+from drail_ros.nodes.parameters import declare
+from drail_ros.nodes.running import RunnableNode, Stop, run_node, steady_timer
 from drail_ros.nodes.sensor_messages import (
     command_message,
     frame_ids,
@@ -67,14 +67,15 @@ class ServerSettings(Settings):
     autostart: bool = setting(True, 'configure and activate at start')
 
 
-class PolicyServer(LifecycleNode):
+class PolicyServer(RunnableNode, LifecycleNode):
     """Wires a policy to a robot's topics."""
 
     def __init__(self, stop: Stop) -> None:
-        super().__init__('policy_server', **OVERRIDABLE)
+        super().__init__('policy_server', stop)
         self._pilot: Pilot | None = None
         """Who drives; there is one where the node is configured."""
-        self._active, self._wired = False, []
+        self._active = False
+        self._wired: list[tuple[Callable[[Any], object], Any]] = []
         self._offered: OnnxPolicy | None = None
         self._error: UserError | None = None
         self._refusals = Refusals()

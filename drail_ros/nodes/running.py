@@ -12,9 +12,10 @@ import signal
 import threading
 import time
 import traceback
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import rclpy
 from rclpy.clock import Clock, ClockType
@@ -32,19 +33,6 @@ _SAME_CTRL_C_S = 1.0
 _ROSOUT_WAIT_S = 1.0
 """How long a failing node waits for somebody to hear it on /rosout."""
 _DELIVERY_S = 0.1
-
-
-class RunnableNode(Protocol):
-    """What ``run_node`` needs of a node beside rclpy's ``Node``."""
-
-    def begin(self) -> None:
-        """Declare parameters and join the graph; may raise ``UserError``."""
-
-    def close(self) -> None:
-        """Put things in order; called on every way out, also when ``begin`` failed."""
-
-
-N = TypeVar('N', bound=RunnableNode)
 
 
 class Stop:
@@ -96,6 +84,26 @@ class Stop:
             raise KeyboardInterrupt
 
 
+class RunnableNode(Node):
+    """Base of the nodes; their parameters are declared from their settings when they begin."""
+
+    def __init__(self, name: str, stop: Stop) -> None:
+        super().__init__(name, automatically_declare_parameters_from_overrides=True,
+                         allow_undeclared_parameters=True)
+        self.stop = stop
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Declare parameters and join the graph; may raise ``UserError``."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Put things in order; called on every way out, also when ``begin`` failed."""
+
+
+N = TypeVar('N', bound=RunnableNode)
+
+
 def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> Timer:
     """Call back every ``period_s`` seconds of a clock that neither jumps nor waits for /clock."""
     return node.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -110,7 +118,8 @@ def run_node(make: Callable[[Stop], N], args: Sequence[str] | None = None,
     still need it: one Ctrl-C reaches all nodes of a launcher, and who saves last needs its peers.
     With ``work`` callbacks run in another thread, and this one does the work.
     """
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(args=list(args) if args is not None else None,
+               signal_handler_options=SignalHandlerOptions.NO)
     stop = Stop(has_work=work is not None)
     node = make(stop)
     try:

@@ -25,7 +25,7 @@ _SHOWN = 60
 """Characters of a foreign name that are shown."""
 
 
-def message_type(name: str) -> type:
+def message_type(name: str) -> Any:
     """``geometry_msgs/msg/PoseStamped`` → the class.
 
     Raises:

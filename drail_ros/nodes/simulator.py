@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from rclpy.node import Node
-
 from drail_ros import settings
 from drail_ros.nodes.batch_simulator import BatchSimulator
-from drail_ros.nodes.parameters import OVERRIDABLE, declare
+from drail_ros.nodes.parameters import declare
 from drail_ros.nodes.robot_simulator import RobotSettings, RobotSimulator
-from drail_ros.nodes.running import Stop, run_node
+from drail_ros.nodes.running import RunnableNode, Stop, run_node
 from drail_ros.settings import setting
 
 
@@ -24,19 +22,18 @@ class SimulatorSettings(RobotSettings):
     threads: int = setting(0, 'threads that simulate a batch; 0 is one for each core', low=0)
 
 
-class SimulatorNode(Node):
+class SimulatorNode(RunnableNode):
     """Wires one of the two simulators to topics."""
 
     def __init__(self, stop: Stop) -> None:
-        super().__init__('simulator', **OVERRIDABLE)
-        self._stop = stop
+        super().__init__('simulator', stop)
         self._simulator: BatchSimulator | RobotSimulator | None = None
 
     def begin(self) -> None:
         """Start the simulator that was chosen."""
         chosen = SimulatorSettings(**declare(self, settings.specs(SimulatorSettings).values()))
         self._simulator = (BatchSimulator(self, chosen.threads) if chosen.mode == 'batch'
-                           else RobotSimulator(self, chosen, self._stop.request))
+                           else RobotSimulator(self, chosen, self.stop.request))
 
     def serves_a_trainer(self) -> bool:
         """Whether a trainer that lives holds this simulator."""

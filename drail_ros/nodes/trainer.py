@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -23,8 +22,8 @@ from drail_ros.errors import INTERRUPTED
 from drail_ros.learn.train.settings import OfflineSettings, length_of, resolve, task_of
 from drail_ros.nodes.batch_topics import TopicChannel
 from drail_ros.nodes.diagnostics import OK, Health, diagnostic_array, publish_diagnostics
-from drail_ros.nodes.parameters import OVERRIDABLE, declare, given
-from drail_ros.nodes.running import Stop, run_node, steady_timer
+from drail_ros.nodes.parameters import declare, given
+from drail_ros.nodes.running import RunnableNode, Stop, run_node, steady_timer
 from drail_ros.settings import Settings, setting
 from drail_ros.sim.batch_sim import BatchSim
 from drail_ros.sim.make import make_sim
@@ -42,12 +41,11 @@ class NodeSettings(Settings):
     config: str = setting('', 'YAML file of settings, or the folder of a run; parameters win')
 
 
-class TrainerNode(Node):
+class TrainerNode(RunnableNode):
     """Wires a run to topics."""
 
     def __init__(self, stop: Stop) -> None:
-        super().__init__('trainer', **OVERRIDABLE)
-        self._stop = stop
+        super().__init__('trainer', stop)
         self._running, self._save_asked = threading.Event(), threading.Event()
         self._running.set()
         self._phase, self._latest = 'starting', dict[str, float]()
@@ -79,7 +77,7 @@ class TrainerNode(Node):
     def train(self) -> None:
         """Run to the end, or until told to stop."""
         run, log = self._run, self.get_logger()
-        with self._stop.interrupting():
+        with self.stop.interrupting():
             demonstrations = pipeline.demonstrations_for(run, log.info)
         found = (f'{len(demonstrations)} transitions in {demonstrations.num_episodes} '
                  'demonstrations' if demonstrations else 'no demonstrations needed')
@@ -102,7 +100,7 @@ class TrainerNode(Node):
             progress.close()
         self._phase = 'finished'
         log.info(f'policy exported to {path}')
-        if self._stop() and self._stop.status == INTERRUPTED:
+        if self.stop() and self.stop.status == INTERRUPTED:
             log.warning('interrupted; continue with resume:=true')
 
     def _make_sim(self) -> BatchSim:
@@ -110,15 +108,15 @@ class TrainerNode(Node):
         if isinstance(run, OfflineSettings):
             return make_sim(task_of(run), run.num_envs, run.noise)
         self._phase = 'waiting for simulators'
-        sim = RemoteSim(TopicChannel(self, self._stop), task_of(run), run.num_envs, run.noise,
+        sim = RemoteSim(TopicChannel(self, self.stop), task_of(run), run.num_envs, run.noise,
                         simulators=self._simulators, warn=self.get_logger().warning)
         steady_timer(self, HEARTBEAT_PERIOD_S, sim.heartbeat)
         return sim
 
     def _should_stop(self) -> bool:
-        while not self._running.is_set() and not self._stop():
+        while not self._running.is_set() and not self.stop():
             self._running.wait(0.2)
-        return self._stop()
+        return self.stop()
 
     def _publish_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """Metrics as key-value pairs: PlotJuggler and rqt plot them without a message of ours."""

@@ -89,7 +89,7 @@ class RemoteSim:
     """
 
     def __init__(self, channel: Channel, task: Task, num_envs: int, noise: float, *,
-                 simulators: int = 1, warn: Callable[[str], None] = print,
+                 simulators: int = 1, warn: Callable[[str], object] = print,
                  clock: Callable[[], float] = time.monotonic) -> None:
         most = min(num_envs, MOST_SIMULATORS)
         if not 1 <= simulators <= most:
