@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import mujoco
 import numpy as np
-from mujoco import mjtStage
+from mujoco import mjtStage, mjtState
 
 from drail_ros.tasks.model_files import model_file
 from drail_ros.tasks.task import Array, Command, Field, Reading, Task
@@ -39,9 +39,9 @@ FARTHEST_M = 5.0
 """Nothing on the table is farther from the origin of the world."""
 FINGER_JOINTS = ('robot0:l_gripper_finger_joint', 'robot0:r_gripper_finger_joint')
 
-_BOX_LOW_M = (-BOX_HALF_WIDTH_M, 0.0) * 2
-_BOX_HIGH_M = (BOX_HALF_WIDTH_M, BOX_DEPTH_M) * 2
-"""Ends of x and y in the boxes of the block and of the goal."""
+_BOX_LOW_M = np.array([-BOX_HALF_WIDTH_M, 0.0] * 2)
+_BOX_SIZE_M = np.array([2 * BOX_HALF_WIDTH_M, BOX_DEPTH_M] * 2)
+"""Of x and y in the boxes of the block and of the goal, as distances from the gripper."""
 
 _pose = partial(Reading, message='geometry_msgs/msg/PoseStamped', frame_id=FRAME)
 _position = partial(_pose, size=3, unit='m', part='position', low=-FARTHEST_M, high=FARTHEST_M)
@@ -72,8 +72,8 @@ def load_model() -> mujoco.MjModel:
 
 
 @lru_cache(maxsize=1)
-def _start() -> tuple[Array, Array, Array, float]:
-    """Positions, velocities, gripper position and time after the arm moved over the table."""
+def _start() -> tuple[Array, Array]:
+    """A row of a batch's states, the arm over the table, and the gripper's position there."""
     model = load_model()
     data = mujoco.MjData(model)
     for joint, position in _BASE_POSITION:
@@ -83,8 +83,13 @@ def _start() -> tuple[Array, Array, Array, float]:
     data.mocap_pos[0] = data.site('robot0:grip').xpos + _GRIPPER_APPROACH_M
     data.mocap_quat[0] = _GRIPPER_DOWN
     mujoco.mj_step(model, data, nstep=10 * SUBSTEPS)
-    return (data.qpos.copy(), data.qvel.copy(), data.site('robot0:grip').xpos.copy(),
-            float(data.time))
+    gripper = data.site('robot0:grip').xpos.copy()
+    positions, velocities, time_s = data.qpos.copy(), data.qvel.copy(), data.time
+    mujoco.mj_resetData(model, data)
+    data.qpos[:], data.qvel[:], data.time = positions, velocities, time_s
+    state = np.empty(mujoco.mj_stateSize(model, mjtState.mjSTATE_INTEGRATION))
+    mujoco.mj_getState(model, data, state, mjtState.mjSTATE_INTEGRATION)
+    return state, gripper
 
 
 class FetchPush:
@@ -106,12 +111,11 @@ class FetchPush:
 
     def reset(self, ids: Array, rngs: Sequence[np.random.Generator]) -> Array:
         """Grippers over the table, blocks and goals drawn from their boxes."""
-        self._batch.reset(ids, stage=mjtStage.mjSTAGE_NONE)
-        positions, velocities, gripper, time_s = _start()
-        self._batch.qpos[ids], self._batch.qvel[ids] = positions, velocities
-        self._batch.time[ids] = time_s
-        x_block, y_block, x_goal, y_goal = self._noise * np.transpose(
-            [rng.uniform(_BOX_LOW_M, _BOX_HIGH_M) for rng in rngs])
+        state, gripper = _start()
+        self._batch.state[ids] = state
+        drawn = np.array([rng.random(len(_BOX_LOW_M)) for rng in rngs])
+        x_block, y_block, x_goal, y_goal = (
+            self._noise * (_BOX_LOW_M + _BOX_SIZE_M * drawn)).T
         self._block_pose[ids, 0] = gripper[0] + x_block
         self._block_pose[ids, 1] = gripper[1] + BOX_DISTANCE_M + y_block
         self._batch.forward(ids, stage=mjtStage.mjSTAGE_POS)

@@ -51,10 +51,11 @@ class PlanarRobot:
         self._spread, self._draw_velocity = spread, draw_velocity
         self._positions, self._velocities = batch.qpos, batch.qvel
         self._controls = batch.ctrl
+        self._start = batch.state[0].copy()  # a new batch is in the model's pose
 
     def reset(self, ids: Array, rngs: Sequence[np.random.Generator]) -> Array:
         """Pose and velocity of the model with noise."""
-        self._batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
+        self._batch.state[ids] = self._start
         nq, nv = self._positions.shape[1], self._velocities.shape[1]
         drawn = [(uniform(rng, nq), self._draw_velocity(rng, nv)) for rng in rngs]
         positions, velocities = map(np.array, zip(*drawn))
