@@ -235,6 +235,23 @@ def test_the_gradient_of_nu_is_drawn_to_one() -> None:
     assert penalties[-1] < 0.5 * penalties[0]
 
 
+def test_the_actor_of_opolo_is_drawn_to_the_actions_it_infers() -> None:
+    agent = make('opolo', cloning_weight=100.0)
+    agent.replay.add(rows_of(400))
+    said = teacher(agent, rows_of(400, seed=1))
+    losses = [agent.learn(agent.replay.sample(32 * 20, agent.generator), said)[
+        'policy/cloning_loss'] for _ in range(5)]
+    assert losses[-1] < losses[0] - 0.1
+
+
+def test_the_actor_of_value_dice_is_drawn_to_orthogonal_weights() -> None:
+    agent = make('value_dice', orthogonal_weight=100.0, actor_learning_rate=1e-3)
+    agent.replay.add(rows_of(400))
+    before = orthogonal_penalty(agent.actor).item()
+    agent.learn(agent.replay.sample(32 * 20, agent.generator), teacher(agent, rows_of(400, 1.0)))
+    assert orthogonal_penalty(agent.actor).item() < 0.9 * before
+
+
 def test_opolo_stays_in_bounds_far_from_the_expert() -> None:
     """The expert's states, 20 deviations from all that Q is held at, do not draw it down."""
     agent = make('opolo', learning_rate=3e-3, discount=0.9)

@@ -16,6 +16,9 @@ LOG_STD_RANGE = (-20.0, 2.0)
 """Of the squashed Gaussian (Haarnoja et al., 2018)."""
 _INSIDE = 0.999
 """Actions are taken as at most so large before the tanh is undone: ±1 would be infinite."""
+_FIRST_MEAN_GAIN = 0.01
+"""Of the last layer's weights: the first actions hardly depend on the state (Andrychowicz et al.,
+What Matters in On-Policy Reinforcement Learning?, ICLR 2021, section 3.2)."""
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -49,7 +52,7 @@ class GaussianActor(nn.Module):
         self._shape = {'obs_size': obs_size, 'action_size': action_size, 'width': width,
                        'layers': layers}
         sizes = [obs_size] + [width] * layers + [action_size]
-        self.mean = orthogonal(mlp(sizes, nn.Tanh), last_gain=0.01)
+        self.mean = orthogonal(mlp(sizes, nn.Tanh), last_gain=_FIRST_MEAN_GAIN)
         self.log_std = nn.Parameter(torch.full((action_size,), math.log(initial_std)))
 
     def mean_action(self, obs: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ Predict = Callable[[Tensor, Tensor], Tensor]
 
 def step_back(x_t: Tensor, predicted: Tensor, alpha_bar_t: float, alpha_bar_s: float,
               eta: float = 0.0, noise: Tensor | None = None, clip: float = 1.0) -> Tensor:
-    """One step from t to s; ``noise`` z is needed where ``eta`` is not 0."""
+    """One step from x_t ``[B, …]`` at t to s; ``noise`` z ``[B, …]`` where ``eta`` is not 0."""
     clean = (x_t - (1 - alpha_bar_t) ** 0.5 * predicted) / alpha_bar_t ** 0.5
     clean = clean.clamp(-clip, clip)
     predicted = (x_t - alpha_bar_t ** 0.5 * clean) / (1 - alpha_bar_t) ** 0.5
@@ -41,7 +41,7 @@ def inference_times(steps: int, count: int) -> list[int]:
 
 def sample(predict: Predict, noise: Tensor, alpha_bar: list[float], count: int,
            clip: float = 1.0) -> Tensor:
-    """Turn noise ``[B, …]`` into a sample by ``count`` deterministic steps."""
+    """Turn noise ``[B, …]`` into a sample by ``count`` of T deterministic steps."""
     x, times = noise, inference_times(len(alpha_bar), count)
     for t, s in zip(times, [*times[1:], None]):
         predicted = predict(x, torch.full(x.shape[:1], t, device=x.device))

@@ -19,6 +19,9 @@ BETA_RANGE = (1e-4, 0.9999)
 """Nichol & Dhariwal (2021), eq. 17, with betas clipped as in Lai et al. (DRAIL)."""
 
 TIME_FEATURES = 32
+"""Numbers that tell a network the time: sines and cosines of half as many frequencies."""
+_SLOWEST = 1e-4
+"""Lowest of the frequencies, in radians a step; the highest is 1 (Vaswani et al., 2017)."""
 
 
 def cosine_alpha_bar(steps: int) -> Tensor:
@@ -84,8 +87,8 @@ class NoisePredictor(nn.Module):
 
 
 def time_features(t: Tensor) -> Tensor:
-    """Sines and cosines of t ``[B]``, ``[B, TIME_FEATURES]`` (Vaswani et al., 2017, sec. 3.5)."""
-    frequencies = torch.logspace(0, -4, TIME_FEATURES // 2, device=t.device)
+    """Sines and cosines of t ``[B]``: ``[B, TIME_FEATURES]`` (Vaswani et al., 2017, sec. 3.5)."""
+    frequencies = torch.logspace(0, math.log10(_SLOWEST), TIME_FEATURES // 2, device=t.device)
     angle = t[:, None] * frequencies
     return torch.cat([angle.sin(), angle.cos()], dim=1)
 

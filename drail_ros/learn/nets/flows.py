@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, relu
 
 _LARGEST_LOG_SCALE = 3.0
+"""Bound of |α|: a block stretches a component e³ = 20 times at most, so that densities where there
+are no data stay finite."""
 
 
 class MaskedLinear(nn.Linear):

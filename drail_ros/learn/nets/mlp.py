@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def mlp(sizes: list[int], activation: Callable[[], nn.Module]) -> nn.Sequential:
-    """Fully connected layers with an activation between them, none after the last."""
+    """Fully connected layers, ``[B, sizes[0]]`` → ``[B, sizes[-1]]``, activations between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in zip(sizes[:-1], sizes[1:]):
         layers += [nn.Linear(inputs, outputs), activation()]
@@ -27,7 +27,10 @@ def orthogonal(net: nn.Sequential, last_gain: float) -> nn.Sequential:
 
 
 class Ensemble(nn.Module):
-    """``members`` ReLU MLPs of one shape, evaluated in one batched product per layer."""
+    """``members`` ReLU MLPs of one shape, evaluated in one product per layer.
+
+    Weights and biases begin uniform within ± inputs^-½, as those of torch's linear layers.
+    """
 
     def __init__(self, members: int, sizes: list[int]) -> None:
         super().__init__()

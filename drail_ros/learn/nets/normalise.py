@@ -8,6 +8,7 @@ from torch import Tensor, nn
 CLIP = 10.0
 """Normalised observations are clipped to ±CLIP (Lai et al., DRAIL, appendix)."""
 _EPSILON = 1e-8
+"""Added to variances: a component that never varies is left at 0, not divided by it."""
 
 
 class RunningNormaliser(nn.Module):

@@ -19,6 +19,7 @@ from drail_ros.learn.nets.mlp import mlp
 
 NETS = ('unet', 'mlp')
 _GROUPS, _KERNEL = 8, 5
+"""Of normalisation and of convolutions along the chunk (Chi et al.)."""
 
 
 class MlpDenoiser(nn.Module):

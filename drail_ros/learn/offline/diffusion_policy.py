@@ -37,6 +37,7 @@ from drail_ros.learn.offline.offline_learner import (
 from drail_ros.settings import setting
 
 _WEIGHT_DECAY = 1e-6
+"""Of AdamW, as published."""
 
 
 @dataclass(frozen=True)
@@ -133,16 +134,16 @@ def chunk_rows(demonstrations: Demonstrations, history: int,
                horizon: int) -> tuple[Tensor, Tensor]:
     """Rows of the observations ``[T, T_o]`` and actions ``[T, T_p]`` around each transition.
 
-    A run of transitions that follow each other is an episode here: a chunk never bridges a gap.
+    Transitions that follow each other make up an episode here: a chunk never bridges a gap.
     """
     d = demonstrations
     step, episode = torch.tensor(d.step), torch.tensor(d.episode)
     row = torch.arange(len(d))
     follows = torch.zeros(len(d), dtype=torch.bool)
     follows[1:] = (episode[1:] == episode[:-1]) & (step[1:] == step[:-1] + 1)
-    run = torch.cumsum(~follows, 0) - 1
-    first = row[~follows][run]
-    last = torch.cat([first[~follows][1:] - 1, row[-1:]])[run]
+    unbroken = torch.cumsum(~follows, 0) - 1
+    first = row[~follows][unbroken]
+    last = torch.cat([first[~follows][1:] - 1, row[-1:]])[unbroken]
     def window(start: int, length: int) -> Tensor:
         rows = row[:, None] + torch.arange(start, start + length)
         return torch.minimum(torch.maximum(rows, first[:, None]), last[:, None])

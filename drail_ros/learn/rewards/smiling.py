@@ -34,7 +34,11 @@ from drail_ros.learn.transitions import INPUTS, Transitions
 from drail_ros.settings import setting
 
 _LEAST_SIGNAL = 1e-3
+"""Of ᾱ_t: below it x_t is noise to one part in thirty."""
 _SPREAD_SAMPLES = 2048
+"""Rows whose rewards are standardised by; their mean and spread are known to 2 %."""
+_SMALLEST_SPREAD = 1e-8
+"""Added to the spread, which is 0 where both nets are the same."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ class Smiling(LearnedReward):
         if s.reward_std > 0:
             raw = self.difference(x[rows[:_SPREAD_SAMPLES]])
             self.shift.copy_(raw.mean())
-            self.scale.copy_(s.reward_std / (raw.std(unbiased=False) + 1e-8))
+            self.scale.copy_(s.reward_std / (raw.std(unbiased=False) + _SMALLEST_SPREAD))
         return metrics
 
     @torch.no_grad()

@@ -15,7 +15,12 @@ from drail_ros.files import read_tensors, write_tensors
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a nested state; the previous file stays until the new one is whole."""
+    """Write a nested state; the previous file stays until the new one is whole.
+
+    Raises:
+        UserError: the file cannot be written.
+
+    """
     tensors: dict[str, torch.Tensor] = {}
     write_tensors(path, tensors, {'tree': _pack(state, tensors)} | {'kind': 'checkpoint'})
 

@@ -11,6 +11,8 @@ from drail_ros.errors import UserError
 
 _LARGEST_ERROR_RATIO = 8.0
 """bfloat16's error is thousands of times that of float32."""
+_PROBE_SIZE = 512
+"""Of the matrices compared: large enough for the fast kernel to be chosen."""
 
 
 def pick_device(name: str) -> torch.device:
@@ -54,7 +56,7 @@ def use_fast_matmul(wanted: bool) -> None:
     if not wanted:
         return
     random = torch.Generator().manual_seed(0)
-    a, b = (torch.randn((512, 512), generator=random) for _ in range(2))
+    a, b = (torch.randn((_PROBE_SIZE, _PROBE_SIZE), generator=random) for _ in range(2))
     exact = a.double() @ b.double()
     exact_error = ((a @ b) - exact).abs().max()
     torch.set_float32_matmul_precision('medium')
