@@ -76,7 +76,7 @@ class Robot(Node):
     def round_trip_s(self, timeout_s: float = 1.0) -> float:
         stamp, self._answered = self.get_clock().now().to_msg(), False
         self._stamp = stamp
-        messages = {topic: sensor_messages.to_message(r, self._sim.readings[0], stamp, 'world')
+        messages = {topic: sensor_messages.to_message(r, self._sim.readings[0], stamp)
                     for topic, r in self._topics.items()}
         began = time.perf_counter()
         for topic, message in messages.items():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,9 @@ from drail_ros.deploy.metadata import FORMAT, VERSION, differences
 from drail_ros.episodes.receding_horizon import PlanShape, RecedingHorizon
 from drail_ros.errors import UserError
 from drail_ros.tasks.task import Array, Task
+
+_LARGEST_BYTES = 1 << 28
+"""Of a policy's file; those of this package have some 0.1 to 10 MB."""
 
 
 class OnnxPolicy:
@@ -30,12 +36,7 @@ class OnnxPolicy:
 
     def __init__(self, path: Path | str, device: str = 'cpu') -> None:
         self.path = Path(path)
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise UserError(f'policy {self.path} cannot be read', found=error.strerror,
-                            expected='an ONNX file written by drail train or drail export'
-                            ) from error
+        content = _read(self.path)
         self.sha256 = hashlib.sha256(content).hexdigest()
         options = onnxruntime.SessionOptions()
         # One thread: waking a second costs more than this network, and now and then 4 ms.
@@ -101,7 +102,7 @@ class OnnxPolicy:
         raw = self._session.get_modelmeta().custom_metadata_map
         try:
             metadata = {name: json.loads(value) for name, value in raw.items()}
-        except ValueError:
+        except (ValueError, RecursionError):
             metadata = {}
         made_by = metadata.get('format'), metadata.get('version')
         if made_by != (FORMAT, VERSION):
@@ -110,16 +111,44 @@ class OnnxPolicy:
                             expected=f'format {FORMAT!r}, version {VERSION}',
                             do='export it with `drail export`')
         ports = self._session.get_inputs()[0], self._session.get_outputs()[0]
-        declared = [sum(f['size'] for f in metadata[key]) for key in ('observation', 'command')]
-        if [port.shape[-1] for port in ports] != declared:
+        try:
+            declared = [sum(f['size'] for f in metadata[key])
+                        for key in ('observation', 'command')]
+            sizes = [port.shape[-1] for port in ports]
+            if metadata['plan'] is not None:
+                PlanShape(**metadata['plan'])
+        except (KeyError, TypeError, IndexError) as error:
+            raise UserError(f'policy {self.path} does not say what goes in and out',
+                            found=repr(error), do='export it again') from error
+        if sizes != declared:
             raise UserError(f'policy {self.path} contradicts itself',
-                            found=f'graph sizes {[port.shape[-1] for port in ports]}',
-                            expected=f'{declared} by its metadata', do='export it again')
+                            found=f'graph sizes {sizes}', expected=f'{declared} by its metadata',
+                            do='export it again')
         return metadata
 
     def _probe(self) -> None:
         size = sum(f['size'] for f in self.metadata['observation'])
-        command = self.controller(1)(np.zeros((1, size), np.float32))
+        try:
+            command = self.controller(1)(np.zeros((1, size), np.float32))
+        except Exception as error:  # onnxruntime's own, as above
+            raise UserError(f'policy {self.path} cannot be computed',
+                            found=str(error).splitlines()[0], do='export it again') from error
         if not np.isfinite(command).all():
             raise UserError(f'policy {self.path} computes no finite command',
                             found=command.tolist(), do='train or export it again')
+
+
+def _read(path: Path) -> bytes:
+    """Return what a regular file holds; opening a pipe would wait for somebody to write."""
+    expected = 'an ONNX file written by drail train or drail export'
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), 'rb') as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise OSError(errno.EINVAL, 'no regular file')
+            if about.st_size > _LARGEST_BYTES:
+                raise OSError(errno.EFBIG, f'{about.st_size} bytes')
+            return file.read(_LARGEST_BYTES)
+    except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
+        raise UserError(f'policy {path} cannot be read', expected=expected,
+                        found=getattr(error, 'strerror', None) or error) from error

@@ -9,43 +9,71 @@ from std_msgs.msg import UInt8MultiArray
 from visualization_msgs.msg import MarkerArray
 
 from drail_ros.nodes.batch_topics import ACTIONS, QOS, STEPS, to_message
+from drail_ros.nodes.diagnostics import OK, WARN, Health, publish_diagnostics
 from drail_ros.nodes.markers import marker_array
+from drail_ros.nodes.running import steady_timer
 from drail_ros.sim.remote.messages import STATUS_PERIOD_S
 from drail_ros.sim.remote.server import BatchServer
 
 _MARKER_PERIOD_S = 0.1
 
 
-def serve_batches(node: Node, threads: int) -> BatchServer:
-    """Let a node answer batch requests; return what answers them."""
-    server = BatchServer(threads)
-    publisher = node.create_publisher(UInt8MultiArray, STEPS, QOS)
-    markers = node.create_publisher(MarkerArray, 'markers', 1)
-    served = ['']
+class BatchSimulator:
+    """Lets a node answer batch requests, and tell how that goes."""
 
-    def requested(message: UInt8MultiArray) -> None:
-        malformed = server.malformed
-        answer = server.handle(message.data.tobytes(), time.monotonic())
+    def __init__(self, node: Node, threads: int) -> None:
+        self._node, self._server = node, BatchServer(threads)
+        self._told_owner = ''
+        self._steps, self._reported, self._reported_s = 0, 0, time.monotonic()
+        self._malformed = 0
+        self._publisher = node.create_publisher(UInt8MultiArray, STEPS, QOS)
+        self._markers = node.create_publisher(MarkerArray, 'markers', 1)
+        node.create_subscription(UInt8MultiArray, ACTIONS, self._requested, QOS)
+        steady_timer(node, STATUS_PERIOD_S, self._tell_status)
+        steady_timer(node, _MARKER_PERIOD_S, self._show_first_environment)
+        publish_diagnostics(node, self._health)
+
+    def serves(self) -> bool:
+        """Whether a trainer that lives holds the simulation."""
+        return bool(self._server.owner)
+
+    def close(self) -> None:
+        """Release the simulation."""
+        self._server.close()
+
+    def _requested(self, message: UInt8MultiArray) -> None:
+        malformed = self._server.malformed
+        answer = self._server.handle(message.data.tobytes(), time.monotonic())
         if answer is not None:
-            publisher.publish(to_message(answer))
-        if server.malformed > malformed:
-            node.get_logger().warning(
-                f'message on {ACTIONS} is none of this release; {server.malformed} ignored',
+            self._publisher.publish(to_message(answer))
+            self._steps += self._server.sim.num_envs if self._server.sim else 0
+        if self._server.malformed > malformed:
+            self._node.get_logger().warning(
+                f'message on {ACTIONS} is none of this release; {self._server.malformed} ignored',
                 throttle_duration_sec=10.0)
 
-    def tell_status() -> None:
-        publisher.publish(to_message(server.status(time.monotonic())))
-        if server.owner != served[0]:
-            served[0] = server.owner
-            node.get_logger().info(f'simulating for the trainer on {server.owner}'
-                                   if server.owner else 'idle, waiting for a trainer')
+    def _tell_status(self) -> None:
+        self._publisher.publish(to_message(self._server.status(time.monotonic())))
+        if self._server.owner != self._told_owner:
+            self._told_owner = self._server.owner
+            self._node.get_logger().info(self._occupation())
 
-    def show_first_environment() -> None:
-        if markers.get_subscription_count() and server.sim is not None:
-            markers.publish(marker_array(server.sim.task, server.sim.readings[0],
-                                         node.get_clock().now().to_msg()))
+    def _show_first_environment(self) -> None:
+        sim = self._server.sim
+        if sim is not None and self._markers.get_subscription_count():
+            self._markers.publish(marker_array(sim.task, sim.readings[0],
+                                               self._node.get_clock().now().to_msg()))
 
-    node.create_subscription(UInt8MultiArray, ACTIONS, requested, QOS)
-    node.create_timer(STATUS_PERIOD_S, tell_status)
-    node.create_timer(_MARKER_PERIOD_S, show_first_environment)
-    return server
+    def _occupation(self) -> str:
+        owner = self._server.owner
+        return f'simulating for the trainer on {owner}' if owner else 'idle, waiting for a trainer'
+
+    def _health(self) -> Health:
+        sim, malformed, now_s = self._server.sim, self._server.malformed, time.monotonic()
+        # Every answer counts as a step; the others, with which a trainer begins, are few.
+        rate_hz = (self._steps - self._reported) / (now_s - self._reported_s)
+        level = WARN if malformed > self._malformed else OK
+        self._reported, self._reported_s, self._malformed = self._steps, now_s, malformed
+        return Health(level, self._occupation(), {
+            'environments': sim.num_envs if sim else 0, 'steps': self._steps,
+            'steps [1/s]': rate_hz, 'malformed messages': malformed})

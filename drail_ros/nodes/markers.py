@@ -14,7 +14,7 @@ _SIZE_M = 0.05
 
 
 def marker_array(task: Task, row: Array, stamp: Time) -> MarkerArray:
-    """Readings ``[R]`` of one environment → markers in frame ``world``."""
+    """Readings ``[R]`` of one environment → markers in the frames of the poses."""
     array = MarkerArray()
     for topic, readings in topics(task).items():
         if topic not in _COLOURS:
@@ -22,8 +22,8 @@ def marker_array(task: Task, row: Array, stamp: Time) -> MarkerArray:
         is_goal = topic == 'goal_pose'
         marker = Marker(ns=task.name, id=len(array.markers), action=Marker.ADD,
                         type=Marker.SPHERE if is_goal else Marker.CUBE)
-        marker.header.stamp, marker.header.frame_id = stamp, 'world'
-        marker.pose = to_message(readings, row, stamp, 'world').pose
+        told = to_message(readings, row, stamp)
+        marker.header, marker.pose = told.header, told.pose
         if not any(reading.part == 'orientation' for reading, _ in readings):
             marker.pose.orientation.w = 1.0
         marker.scale.x = marker.scale.y = marker.scale.z = _SIZE_M

@@ -2,48 +2,55 @@
 
 A lifecycle node. It acts when every sensor topic has something new, at most at the task's rate,
 and stamps the command with the stamp of the observation it answers. Input that is stale, from the
-future, unstamped, incomplete or not finite is refused, counted and shown in ``diagnostics``; when
-nothing usable came for ``max_observation_age_s``, a zero command is sent, for the last velocity
-would keep an arm moving. This is no functional safety.
+future, unstamped, incomplete, out of range or in another frame is refused, counted and shown in
+``/diagnostics``; when nothing usable came for ``max_observation_age_s``, a zero command is sent,
+for the last velocity would keep an arm moving. An inactive node sends nothing. This is no
+functional safety.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections import Counter, deque
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.time import Time
 from std_msgs.msg import String
 
 from drail_ros import plugins, settings
+from drail_ros.deploy.freshness import Freshness
+from drail_ros.deploy.names import RobotNames, parse_names
+from drail_ros.deploy.offers import REASON, OfferReader, load_offered, parse_offer
 from drail_ros.deploy.onnx_policy import OnnxPolicy
+from drail_ros.deploy.pilot import Condition, Pilot
+from drail_ros.deploy.refusals import Refusals, RefusedError
 from drail_ros.errors import UserError
+from drail_ros.nodes.diagnostics import ERROR, OK, WARN, Health, publish_diagnostics
 from drail_ros.nodes.parameters import OVERRIDABLE, declare
-from drail_ros.nodes.running import Stop, run_node
+from drail_ros.nodes.running import Stop, run_node, steady_timer
 from drail_ros.nodes.sensor_messages import (
-    UnusableMessageError,
     command_message,
+    frame_ids,
     from_message,
+    joint_names,
     message_type,
     require_robot_interface,
     topics,
 )
 from drail_ros.settings import Settings, setting
-from drail_ros.tasks.task import Task
+from drail_ros.tasks.task import Array
 
-_LONGEST_GAP = 2.5
-"""Control periods between two observations after which what was seen and planned is forgotten."""
-_LATENCIES = 1000
-"""Latest latencies kept for the percentiles."""
+_LEVELS = {Condition.GOOD: OK, Condition.DOUBTFUL: WARN, Condition.BAD: ERROR}
+_OFFERS_PERIOD_S = 0.1
+_DELIVERY = Duration(seconds=0.5)
+"""How long the last stop command may take to arrive."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,8 @@ class ServerSettings(Settings):
     device: str = setting('cpu', 'where the policy computes', choices=('auto', 'cpu', 'cuda'))
     max_observation_age_s: float = setting(0.2, 'older sensor messages are refused', unit='s',
                                            low=0.001)
+    joint_names: str = setting('', "the robot's names of joints: task_name:=robot_name, …")
+    frames: str = setting('', "the robot's names of frames: task_name:=robot_name, …")
     autostart: bool = setting(True, 'configure and activate at start')
 
 
@@ -63,202 +72,202 @@ class PolicyServer(LifecycleNode):
 
     def __init__(self, stop: Stop) -> None:
         super().__init__('policy_server', **OVERRIDABLE)
-        self._active = False
+        self._pilot: Pilot | None = None
+        """Who drives; there is one where the node is configured."""
+        self._active, self._wired = False, []
+        self._offered: OnnxPolicy | None = None
+        self._error: UserError | None = None
+        self._refusals = Refusals()
 
     def begin(self) -> None:
         """Join the graph; configure and activate where that is asked for."""
         self._settings = ServerSettings(**declare(self, settings.specs(ServerSettings).values()))
-        self._path = self._settings.policy_path
-        self._policy: OnnxPolicy | None = None
-        self._error: UserError | None = None
-        self._refused: Counter[str] = Counter()
-        self._latency_s: deque[float] = deque(maxlen=_LATENCIES)
-        self._commands, self._wired = 0, []
-        self._diagnostics = self.create_publisher(DiagnosticArray, 'diagnostics', 10)
-        self.create_timer(1.0, self._diagnose)
+        self._starts = self._settings.autostart
+        publish_diagnostics(self, self._health)
+        if self._settings.policy_path:
+            if self._starts:
+                self._start()
+            return
+        self._reader = OfferReader(lambda offer: load_offered(offer, self._settings.device))
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self.create_subscription(String, 'policy', self._offered, latched)
-        if self._settings.autostart and self._path:
-            self._start()
+        self.create_subscription(String, 'policy', self._announced, latched)
+        steady_timer(self, _OFFERS_PERIOD_S, self._take_over)
 
     def close(self) -> None:
         """Leave the robot with a zero command."""
-        if self._active:
-            self._halt()
+        self._tear_down()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the policy, check it against the task, subscribe to the sensors."""
+        self._error = None
         try:
-            self._configure(OnnxPolicy(self._path, self._settings.device))
+            self._configure(self._offered or OnnxPolicy(self._settings.policy_path,
+                                                        self._settings.device))
         except UserError as error:
             self._error = error
+            self._tear_down()
             self.get_logger().error(str(error))
             return TransitionCallbackReturn.FAILURE
-        return TransitionCallbackReturn.SUCCESS
+        except Exception:  # rclpy would not say which
+            self.get_logger().error(traceback.format_exc())
+            return TransitionCallbackReturn.ERROR
+        return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to act."""
-        self._active, self._acted = True, time.monotonic()
+        assert self._pilot
+        self._pilot.begin()
+        self._active = True
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop acting, with a zero command."""
-        self._halt()
-        self._active = False
+        """Stop acting, with a zero command: the last that the publisher lets pass."""
+        self._stop_acting()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Forget the policy and the topics."""
+        return self._tear_down()
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop acting for good."""
+        self._starts = False
+        return self._tear_down()
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop acting after a transition failed; the node may be configured anew."""
+        self.get_logger().error(f'a transition from state {state.label} failed')
+        return self._tear_down()
+
+    def _tear_down(self) -> TransitionCallbackReturn:
+        if self._active:
+            self._stop_acting()
+            self._command.wait_for_all_acked(_DELIVERY)  # destroyed before, it might be lost
         for destroy, entity in self._wired:
             destroy(entity)
         self._wired.clear()
-        self._policy = None
+        self._pilot = None
         return TransitionCallbackReturn.SUCCESS
 
+    def _stop_acting(self) -> None:
+        if self._active:
+            self._active = False
+            self._watchdog.cancel()
+            self._send_stop()
+
     def _start(self) -> None:
-        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
-        elif self._error:
-            raise self._error
+        """Configure and activate, but once: whoever stops the node later means it."""
+        if self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+            raise self._error or UserError('the node could not be configured',
+                                           do='see the log for the reason, and report it')
+        self._starts = False
+        self.trigger_activate()
 
     def _configure(self, policy: OnnxPolicy) -> None:
-        task = self._checked(policy)
-        self._task = task
-        self._use(policy)
-        self._row = np.zeros(task.reading_size)
-        self._stamps: dict[str, Time] = {}
-        self._arrived: dict[str, float] = {}
-        self._last_stamp: Time | None = None
-        self._topics = topics(task)
-        assert task.command
+        task = plugins.load(plugins.TASKS, self._settings.task or policy.metadata['task'])
+        policy.check(task)
+        require_robot_interface(task)
+        self._names = RobotNames(
+            parse_names('joint_names', self._settings.joint_names, joint_names(task)),
+            parse_names('frames', self._settings.frames, frame_ids(task)))
+        self._topics, age_s = topics(task), self._settings.max_observation_age_s
+        self._pilot = Pilot(task, policy, Freshness(self._topics, 1.0 / task.rate_hz, age_s),
+                            self._refusals)
+        self._command = self.create_lifecycle_publisher(
+            message_type(task.command.message), task.command.topic, 1)
+        self._watchdog = steady_timer(self, age_s, self._watch)
+        self._watchdog.cancel()  # it is armed by every answer
+        self._wired += [(self.destroy_lifecycle_publisher, self._command),
+                        (self.destroy_timer, self._watchdog)]
         for topic, readings in self._topics.items():
             subscription = self.create_subscription(
-                message_type(readings[0][0].message), topic,
-                lambda message, topic=topic: self._sensed(topic, message),
+                message_type(readings[0][0].message), topic, self._listener(topic),
                 qos_profile_sensor_data)
             self._wired.append((self.destroy_subscription, subscription))
-        self._command = self.create_publisher(message_type(task.command.message),
-                                              task.command.topic, 1)
-        self._wired.append((self.destroy_publisher, self._command))
-        watchdog = self.create_timer(self._settings.max_observation_age_s, self._watch)
-        self._wired.append((self.destroy_timer, watchdog))
         fallback = ' (asked for CUDA, which onnxruntime could not use!)' * policy.fell_back
         self.get_logger().info(f'policy {policy.path} for task {task.name} on '
                                f'{policy.provider}{fallback}')
 
-    def _use(self, policy: OnnxPolicy) -> None:
-        """Let a policy act, beginning with what it sees next."""
-        self._policy, self._controller = policy, policy.controller(1)
-
-    def _checked(self, policy: OnnxPolicy) -> Task:
-        task = plugins.load(plugins.TASKS, self._settings.task or policy.metadata['task'])
-        policy.check(task)
-        require_robot_interface(task)
-        return task
-
-    def _offered(self, message: String) -> None:
-        """Take over the policy a trainer announced; a refused one leaves the old at work."""
-        if self._settings.policy_path:
-            return
+    def _announced(self, message: String) -> None:
         try:
-            offer = json.loads(message.data)
-            policy = OnnxPolicy(Path(offer['file']), self._settings.device)
-            if policy.sha256 != offer['sha256']:
-                raise UserError(f'policy {policy.path} is not the one that was announced',
-                                found=policy.sha256, expected=offer['sha256'])
-            if self._policy is not None:
-                self._checked(policy)
-                self._use(policy)
-                self.get_logger().info(f'policy of step {offer["step"]} takes over')
+            self._reader.submit(parse_offer(message.data))
+        except RefusedError as error:
+            self._refuse(error)
+
+    def _take_over(self) -> None:
+        """Take over policies that were announced; a refused one leaves the old at work."""
+        for offer, loaded in self._reader.loaded():
+            try:
+                self._take(loaded.result())
+                self.get_logger().info(f'policy of step {offer.step} takes over')
+            except UserError as error:
+                self._refusals.add(RefusedError(REASON, str(error)))
+                self.get_logger().warning(f'announced policy refused: {error}')
+
+    def _take(self, policy: OnnxPolicy) -> None:
+        before, self._offered = self._offered, policy
+        try:
+            if self._pilot:
+                policy.check(self._pilot.task)
+                self._pilot.use(policy)
+            elif self._starts:
+                self._start()
+        except UserError:
+            self._offered = before
+            raise
+
+    def _listener(self, topic: str) -> Callable[[Any], None]:
+        """Return what hears a sensor topic."""
+        assert self._pilot
+        pilot, readings = self._pilot, self._topics[topic]
+
+        def sensed(message: Any) -> None:
+            if not self._active:
                 return
-        except (UserError, ValueError, KeyError, TypeError) as error:
-            self._refuse('policy', f'announced policy refused: {error}')
-            return
-        self._path = str(policy.path)
-        if self._settings.autostart:
-            self._start()
-
-    def _sensed(self, topic: str, message: Any) -> None:
-        try:
-            from_message(self._topics[topic], message, self._row)
-        except UnusableMessageError as problem:
-            self._stamps.pop(topic, None)
-            self._refuse(str(problem), f'{topic}: {problem}')
-            return
-        self._stamps[topic] = Time.from_msg(message.header.stamp,
-                                            clock_type=self.get_clock().clock_type)
-        self._arrived[topic] = time.monotonic()
-        if self._active and len(self._stamps) == len(self._topics) and self._is_fresh():
-            self._act()
-
-    def _is_fresh(self) -> bool:
-        oldest, limit_s = min(self._stamps.values()), self._settings.max_observation_age_s
-        if oldest.nanoseconds == 0:
-            return self._refuse('unstamped', 'a sensor message has no time stamp')
-        ages_s = [(self.get_clock().now() - stamp).nanoseconds / 1e9
-                  for stamp in self._stamps.values()]
-        waited_s = time.monotonic() - min(self._arrived.values())
-        if max(*ages_s, waited_s) > limit_s:
-            return self._refuse('stale', f'sensors are {max(*ages_s, waited_s):.3f} s old')
-        if min(ages_s) < -limit_s:
-            return self._refuse('from the future', f'sensors are {-min(ages_s):.3f} s ahead of '
-                                'the clock; is use_sim_time set alike?')
-        if self._last_stamp is None or oldest == self._last_stamp:
-            return True  # a repeated observation is answered again: the answer may be lost
-        return (oldest - self._last_stamp).nanoseconds >= 0.9e9 / self._task.rate_hz
-
-    def _act(self) -> None:
-        assert self._policy is not None
-        stamp, arrived = max(self._stamps.values()), max(self._arrived.values())
-        seen, last = min(self._stamps.values()), self._last_stamp
-        self._stamps.clear()
-        if seen != last:
-            if last and (seen - last).nanoseconds > _LONGEST_GAP * 1e9 / self._task.rate_hz:
-                self._use(self._policy)
-            self._last_stamp = seen
-            self._answer = self._controller(self._task.observe(self._row[None]))[0]
-        if not np.isfinite(self._answer).all():
-            self._refuse('command not finite', f'the policy computed {self._answer}')
-            return
-        self._command.publish(command_message(self._task, self._answer, stamp.to_msg()))
-        self._acted = time.monotonic()
-        self._commands += 1
-        self._latency_s.append(self._acted - arrived)
+            now_s, stamp = time.monotonic(), message.header.stamp
+            pilot.freshness.drop(topic)  # until the message that replaces it is found usable
+            try:
+                from_message(readings, message, pilot.row, self._names)
+                pilot.freshness.sense(topic, stamp.sec * 10**9 + stamp.nanosec, now_s)
+                due = pilot.freshness.due(self.get_clock().now().nanoseconds, now_s)
+                if due:
+                    self._send(pilot.command(due), due.stamp_ns)
+                    self._watchdog.reset()
+                    pilot.acted(due, time.monotonic())
+            except RefusedError as error:
+                self._refuse(error)
+        return sensed
 
     def _watch(self) -> None:
-        if self._active and self._commands:
-            if time.monotonic() - self._acted > self._settings.max_observation_age_s:
-                self._halt()
-                self._refuse('watchdog', 'no usable sensors; zero command sent')
+        assert self._pilot
+        self._send_stop()
+        self._pilot.stops += 1
+        self.get_logger().warning(f'zero command sent: {self._pilot.why_idle()}',
+                                  throttle_duration_sec=5.0)
 
-    def _halt(self) -> None:
-        """Send a zero command; what a policy saw and planned before is forgotten."""
-        assert self._policy is not None
-        self._use(self._policy)
-        zero = np.zeros(self._task.action_size)
-        self._command.publish(command_message(self._task, zero, self.get_clock().now().to_msg()))
+    def _send_stop(self) -> None:
+        """Send a zero command; a nanosecond late, lest by its stamp it answer an observation."""
+        assert self._pilot
+        self._send(np.zeros(self._pilot.task.action_size), self.get_clock().now().nanoseconds + 1)
 
-    def _refuse(self, reason: str, text: str) -> bool:
-        self._refused[reason] += 1
-        self.get_logger().warning(text, throttle_duration_sec=5.0)
-        return False
+    def _send(self, command: Array, stamp_ns: int) -> None:
+        assert self._pilot
+        self._command.publish(command_message(
+            self._pilot.task, command, Time(nanoseconds=stamp_ns).to_msg(), self._names))
 
-    def _diagnose(self) -> None:
-        level = DiagnosticStatus.OK if self._active else DiagnosticStatus.WARN
-        status = DiagnosticStatus(level=level, name=self.get_fully_qualified_name(),
-                                  message='active' if self._active else 'not active')
-        values: dict[str, object] = {'commands': self._commands}
-        values |= {f'refused: {reason}': count for reason, count in self._refused.items()}
-        if self._policy is not None:
-            values |= {'policy': self._policy.path, 'sha256': self._policy.sha256,
-                       'provider': self._policy.provider}
-        if self._latency_s:
-            p50, p99 = np.percentile(self._latency_s, (50, 99)) * 1e3
-            values |= {'latency p50 [ms]': f'{p50:.3f}', 'latency p99 [ms]': f'{p99:.3f}'}
-        status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-        array = DiagnosticArray(status=[status])
-        array.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(array)
+    def _refuse(self, error: RefusedError) -> None:
+        self._refusals.add(error)
+        self.get_logger().warning(str(error), throttle_duration_sec=5.0)
+
+    def _health(self) -> Health:
+        values: dict[str, object] = {**self._refusals.values()}
+        if self._pilot:
+            values = self._pilot.values() | values
+        if self._pilot and self._active:
+            condition, words = self._pilot.condition(time.monotonic())
+            return Health(_LEVELS[condition], words, values)
+        latest = self._refusals.latest
+        return Health(WARN, f'not active; {latest}' if latest else 'not active', values)
 
 
 def main() -> int:

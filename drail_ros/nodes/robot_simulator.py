@@ -2,7 +2,8 @@
 
 Time passes at ``real_time_factor`` times real time; with 0 it waits for the command that answers
 the latest sensors (one that carries their stamp) and is then as fast as both sides can be. No
-episode runs before somebody publishes commands.
+episode runs before somebody publishes commands. It is what makes ``/clock``: absolute, as every
+node reads it; a simulator in a namespace of its own remaps it, as do the nodes beside it.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
 from drail_ros import plugins
+from drail_ros.deploy.refusals import Refusals, RefusedError
 from drail_ros.episodes.evaluate import EVALUATION_SEED, Evaluation
 from drail_ros.files import write_json
+from drail_ros.nodes.diagnostics import OK, WARN, Health, publish_diagnostics
 from drail_ros.nodes.markers import marker_array
+from drail_ros.nodes.running import steady_timer
 from drail_ros.nodes.sensor_messages import (
     command_from_message,
     message_type,
@@ -35,12 +39,14 @@ from drail_ros.nodes.sensor_messages import (
 )
 from drail_ros.settings import Settings, setting
 from drail_ros.sim.make import make_sim
-from drail_ros.tasks.task import Task
+from drail_ros.tasks.task import Array, Task
 
 _REPEAT_AFTER_S = 0.5
 """Sensors are published again when no command answers them for so long."""
 _BETWEEN_EPISODES = 10
 """Control periods that pass between episodes: by the stamps, who acts can tell that one began."""
+_ROUNDING = 1e-6
+"""Share of a command's range by which single precision may exceed its limits."""
 _NANOSECONDS = 1_000_000_000
 
 
@@ -69,7 +75,7 @@ class RobotSimulator:
         self._topics = topics(self._task)
         self._publishers = {topic: node.create_publisher(message_type(r[0][0].message), topic, 10)
                             for topic, r in self._topics.items()}
-        self._clock = node.create_publisher(Clock, 'clock', 10)
+        self._clock = node.create_publisher(Clock, '/clock', 10)
         self._markers = node.create_publisher(MarkerArray, 'markers', 1)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._result = node.create_publisher(String, 'episode', latched)
@@ -81,13 +87,15 @@ class RobotSimulator:
         node.create_service(Trigger, '~/step', self._step_service)
         self._steps, self._paused = 1, False
         self._command = np.zeros(self._task.action_size)
+        self._received, self._refusals, self._reported = 0, Refusals(), 0
         self._successes, self._lengths, self._age = 0, [], 0
         self._returns, self._return = [], 0.0
         if settings.real_time_factor > 0:
-            node.create_timer(1 / (self._task.rate_hz * settings.real_time_factor), self._tick)
+            steady_timer(node, 1 / (self._task.rate_hz * settings.real_time_factor), self._tick)
         else:
-            self._repeat = node.create_timer(_REPEAT_AFTER_S, self._publish)
+            self._repeat = steady_timer(node, _REPEAT_AFTER_S, self._publish)
             self._publish()
+        publish_diagnostics(node, self._health)
 
     def close(self) -> None:
         """Release the simulation."""
@@ -101,17 +109,28 @@ class RobotSimulator:
         self._publish()
 
     def _commanded(self, message: Any) -> None:
-        command = command_from_message(message)
-        if not np.isfinite(command).all():
-            self._node.get_logger().error(f'command is not finite: {command}; ignored',
-                                          throttle_duration_sec=1.0)
+        self._received += 1
+        try:
+            self._command = self._within_limits(command_from_message(self._task, message))
+        except RefusedError as error:
+            self._refuse(error, 'ignored')
             return
-        self._command = command
         waits = self._settings.real_time_factor == 0 and not self._paused
         if waits and message.header.stamp == self._stamp():
             self._repeat.reset()
             self._step()
             self._publish()
+
+    def _within_limits(self, command: Array) -> Array:
+        low, high = self._task.command_limits()
+        clipped = np.clip(command, low, high)
+        if (np.abs(clipped - command) > _ROUNDING * (high - low)).any():
+            self._refuse(RefusedError('beyond limits', f'command {command.tolist()}'), 'clipped')
+        return clipped
+
+    def _refuse(self, error: RefusedError, done: str) -> None:
+        self._refusals.add(error)
+        self._node.get_logger().error(f'{error}; {done}', throttle_duration_sec=1.0)
 
     def _step(self) -> None:
         action = self._task.action_from_command(self._command)
@@ -153,7 +172,7 @@ class RobotSimulator:
         stamp, row = self._stamp(), self._sim.readings[0]
         self._clock.publish(Clock(clock=stamp))
         for topic, readings in self._topics.items():
-            self._publishers[topic].publish(to_message(readings, row, stamp, 'world'))
+            self._publishers[topic].publish(to_message(readings, row, stamp))
         if self._markers.get_subscription_count():
             self._markers.publish(marker_array(self._task, row, stamp))
 
@@ -161,6 +180,7 @@ class RobotSimulator:
         self._sim.reset(self._settings.seed + EVALUATION_SEED)
         self._age, self._return = 0, 0.0
         self._steps += _BETWEEN_EPISODES
+        self._command = np.zeros(self._task.action_size)
         self._publish()
         response.success = True
         return response
@@ -178,3 +198,16 @@ class RobotSimulator:
             self._step()
             self._publish()
         return response
+
+    def _health(self) -> Health:
+        refused, reported = self._refusals.total, self._reported
+        self._reported = refused
+        message = 'paused' if self._paused else 'simulating'
+        if not self._received:
+            message = f'{message}; no commands yet'
+        elif refused > reported:
+            message = f'{message}; {self._refusals.latest}'
+        episodes = len(self._lengths)
+        return Health(WARN if refused > reported else OK, message, {
+            'episodes': episodes, 'success rate': self._successes / max(episodes, 1),
+            'commands received': self._received, **self._refusals.values()})

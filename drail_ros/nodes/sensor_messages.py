@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 
+from drail_ros.deploy.names import RobotNames
+from drail_ros.deploy.refusals import RefusedError
 from drail_ros.errors import UserError
 from drail_ros.tasks.task import VELOCITY, Array, Reading, Task
 
 _PARTS = {'position': 'xyz', 'orientation': 'xyzw'}
-
-
-class UnusableMessageError(ValueError):
-    """A sensor message that lacks what the task reads, or holds no finite numbers."""
+_AS_IN_TASK = RobotNames()
+_NORM_TOLERANCE = 0.01
+"""Of a quaternion; drivers that send single precision stay far below."""
+_SHOWN = 60
+"""Characters of a foreign name that are shown."""
 
 
 def message_type(name: str) -> type:
@@ -57,11 +60,23 @@ def topics(task: Task) -> dict[str, list[tuple[Reading, slice]]]:
     return found
 
 
-def to_message(readings: list[tuple[Reading, slice]], row: Array, stamp: Time,
-               frame_id: str) -> Any:
+def joint_names(task: Task) -> list[str]:
+    """Return the joints that a task reads."""
+    return list(dict.fromkeys(name for reading in task.readings if reading.part not in _PARTS
+                              for name in _joints(reading.part)[1]))
+
+
+def frame_ids(task: Task) -> list[str]:
+    """Return the frames in which a task's poses and commands are expressed."""
+    frames = [reading.frame_id for reading in task.readings]
+    frames += [task.command.frame_id] if task.command else []
+    return list(dict.fromkeys(filter(None, frames)))
+
+
+def to_message(readings: list[tuple[Reading, slice]], row: Array, stamp: Time) -> Any:
     """Row of readings ``[R]`` → the message of one topic."""
     message = message_type(readings[0][0].message)()
-    message.header.stamp, message.header.frame_id = stamp, frame_id
+    message.header.stamp, message.header.frame_id = stamp, readings[0][0].frame_id
     for reading, place in readings:
         numbers = [float(value) for value in row[place]]
         if reading.part in _PARTS:
@@ -74,27 +89,49 @@ def to_message(readings: list[tuple[Reading, slice]], row: Array, stamp: Time,
     return message
 
 
-def from_message(readings: list[tuple[Reading, slice]], message: Any, row: Array) -> None:
+def from_message(readings: list[tuple[Reading, slice]], message: Any, row: Array,
+                 names: RobotNames = _AS_IN_TASK) -> None:
     """Write what a message tells into a row of readings ``[R]``; joints are found by name.
 
     Raises:
-        UnusableMessageError: a joint is missing, or a number is not finite.
+        RefusedError: a joint is missing, a pose is in another frame, a number is not finite or
+            beyond the reading's limits, or a quaternion is none of a rotation.
 
     """
     for reading, place in readings:
         if reading.part in _PARTS:
+            _check_frame(message, names.frame(reading.frame_id), reading.topic)
             source = getattr(message.pose, reading.part)
             numbers = [getattr(source, axis) for axis in _PARTS[reading.part]]
         else:
-            values, names = _joints(reading.part)
+            values, ours = _joints(reading.part)
+            wanted = [names.joint(name) for name in ours]
             found = dict(zip(message.name, getattr(message, values)))
-            missing = [name for name in names if name not in found]
+            missing = [name for name in wanted if name not in found]
             if missing:
-                raise UnusableMessageError(f'joints missing: {", ".join(missing)}')
-            numbers = [found[name] for name in names]
-        if not np.isfinite(numbers).all():
-            raise UnusableMessageError(f'not finite: {reading.name}')
+                raise RefusedError('joints missing', ', '.join(missing))
+            numbers = [found[name] for name in wanted]
+        _check_numbers(reading, np.array(numbers))
         row[place] = numbers
+
+
+def _check_frame(message: Any, expected: str, what: str) -> None:
+    frame = message.header.frame_id
+    if frame != expected:
+        raise RefusedError('wrong frame', f'{what} is in frame {frame[:_SHOWN]!r}, expected '
+                           f'{expected!r}')
+
+
+def _check_numbers(reading: Reading, numbers: Array) -> None:
+    if not np.isfinite(numbers).all():
+        raise RefusedError('not finite', reading.name)
+    if numbers.min() < reading.low or numbers.max() > reading.high:
+        raise RefusedError('out of range', f'{reading.name} is {numbers.tolist()}, expected '
+                           f'{reading.low:g} to {reading.high:g} {reading.unit}')
+    if reading.part == 'orientation':
+        norm = float(np.linalg.norm(numbers))
+        if abs(norm - 1.0) > _NORM_TOLERANCE:
+            raise RefusedError('no rotation', f'quaternion {reading.name} has norm {norm:g}')
 
 
 def _joints(part: str) -> tuple[str, list[str]]:
@@ -103,17 +140,29 @@ def _joints(part: str) -> tuple[str, list[str]]:
     return 'position' if names == part else 'velocity', names.split(',')
 
 
-def command_message(task: Task, command: Array, stamp: Time) -> Any:
+def command_message(task: Task, command: Array, stamp: Time,
+                    names: RobotNames = _AS_IN_TASK) -> Any:
     """Command ``[A]`` in the command fields' units → message."""
     assert task.command
     message = message_type(task.command.message)()
-    message.header.stamp, message.header.frame_id = stamp, task.command.frame_id
+    message.header.stamp = stamp
+    message.header.frame_id = names.frame(task.command.frame_id)
     linear = message.twist.linear
     linear.x, linear.y, linear.z = (float(value) for value in command)
     return message
 
 
-def command_from_message(message: Any) -> Array:
-    """Message → command ``[A]``."""
+def command_from_message(task: Task, message: Any) -> Array:
+    """Message → command ``[A]``.
+
+    Raises:
+        RefusedError: it is not finite, or in another frame than the task's commands.
+
+    """
+    assert task.command
+    _check_frame(message, task.command.frame_id, 'the command')
     linear = message.twist.linear
-    return np.array([linear.x, linear.y, linear.z])
+    command = np.array([linear.x, linear.y, linear.z])
+    if not np.isfinite(command).all():
+        raise RefusedError('not finite', f'command {command.tolist()}')
+    return command

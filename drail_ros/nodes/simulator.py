@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from rclpy.node import Node
 
 from drail_ros import settings
-from drail_ros.nodes.batch_simulator import serve_batches
+from drail_ros.nodes.batch_simulator import BatchSimulator
 from drail_ros.nodes.parameters import OVERRIDABLE, declare
 from drail_ros.nodes.robot_simulator import RobotSettings, RobotSimulator
 from drail_ros.nodes.running import Stop, run_node
 from drail_ros.settings import setting
-from drail_ros.sim.remote.server import BatchServer
 
 
 @dataclass(frozen=True)
@@ -31,17 +30,17 @@ class SimulatorNode(Node):
     def __init__(self, stop: Stop) -> None:
         super().__init__('simulator', **OVERRIDABLE)
         self._stop = stop
-        self._simulator: BatchServer | RobotSimulator | None = None
+        self._simulator: BatchSimulator | RobotSimulator | None = None
 
     def begin(self) -> None:
         """Start the simulator that was chosen."""
         chosen = SimulatorSettings(**declare(self, settings.specs(SimulatorSettings).values()))
-        self._simulator = (serve_batches(self, chosen.threads) if chosen.mode == 'batch'
+        self._simulator = (BatchSimulator(self, chosen.threads) if chosen.mode == 'batch'
                            else RobotSimulator(self, chosen, self._stop.request))
 
     def serves_a_trainer(self) -> bool:
         """Whether a trainer that lives holds this simulator."""
-        return isinstance(self._simulator, BatchServer) and bool(self._simulator.owner)
+        return isinstance(self._simulator, BatchSimulator) and self._simulator.serves()
 
     def close(self) -> None:
         """Release the simulation."""

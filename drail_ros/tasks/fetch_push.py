@@ -10,7 +10,7 @@ gripper.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import mujoco
@@ -34,7 +34,13 @@ BOX_HALF_WIDTH_M = 0.05
 BOX_DEPTH_M = 0.04
 TABLE_GRIPPER_HEIGHT_M = 0.425
 """Height at which the closed fingers pass over the table and still push the block."""
+FRAME = 'world'
+FARTHEST_M = 5.0
+"""Nothing on the table is farther from the origin of the world."""
 FINGER_JOINTS = ('robot0:l_gripper_finger_joint', 'robot0:r_gripper_finger_joint')
+
+_pose = partial(Reading, message='geometry_msgs/msg/PoseStamped', frame_id=FRAME)
+_position = partial(_pose, size=3, unit='m', part='position', low=-FARTHEST_M, high=FARTHEST_M)
 
 _BOX_LOW_M = (-BOX_HALF_WIDTH_M, 0.0) * 2
 _BOX_HIGH_M = (BOX_HALF_WIDTH_M, BOX_DEPTH_M) * 2
@@ -242,20 +248,16 @@ TASK = Task(
     horizon=60,
     success_help=f'block within {SUCCESS_DISTANCE_M} m of the goal; ends the episode',
     readings=(
-        Reading('gripper_position', 3, 'm', 'gripper_pose', 'geometry_msgs/msg/PoseStamped',
-                'position'),
-        Reading('object_position', 3, 'm', 'object_pose', 'geometry_msgs/msg/PoseStamped',
-                'position'),
-        Reading('object_orientation', 4, '', 'object_pose', 'geometry_msgs/msg/PoseStamped',
-                'orientation'),
+        _position('gripper_position', topic='gripper_pose'),
+        _position('object_position', topic='object_pose'),
+        _pose('object_orientation', 4, '', 'object_pose', part='orientation'),
         Reading('finger_positions', 2, 'm', 'joint_states', 'sensor_msgs/msg/JointState',
-                ','.join(FINGER_JOINTS)),
-        Reading('goal_position', 3, 'm', 'goal_pose', 'geometry_msgs/msg/PoseStamped',
-                'position'),
+                ','.join(FINGER_JOINTS), low=-1.0, high=1.0),
+        _position('goal_position', topic='goal_pose'),
     ),
     observe=observe,
     succeeded=succeeded,
-    command=Command('twist_command', 'geometry_msgs/msg/TwistStamped', 'world'),
+    command=Command('twist_command', 'geometry_msgs/msg/TwistStamped', FRAME),
     noise_levels=(1.0, 1.25, 1.5, 1.75, 2.0),
     default_noise=1.5,
     demonstrations=664,

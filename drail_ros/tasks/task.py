@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 VELOCITY = 'velocity of '
+LARGEST_READING = 1e6
+"""No sensor of a robot says more, in SI units; not even positions on a map of a country."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Reading:
     topic: str
     message: str
     part: str
+    frame_id: str = ''
+    """Frame in which a pose is expressed."""
+    low: float = -LARGEST_READING
+    high: float = LARGEST_READING
+    """What lies outside was not measured by a working sensor."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from drail_ros import plugins
 from drail_ros.data.collect import collect
 from drail_ros.sim.make import make_sim
+
+if TYPE_CHECKING:
+    from robots import Robot
 
 DEADLINE_S = 60.0
 
@@ -72,6 +76,25 @@ class Nodes:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.wait()
+
+
+@pytest.fixture(scope='session')
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A policy of random weights for fetch_push."""
+    from robots import random_policy
+    return random_policy(tmp_path_factory.mktemp('policy') / 'policy.onnx')
+
+
+@pytest.fixture
+def robot(own_domain: None) -> Iterator[Robot]:
+    """A robot on this test session's domain."""
+    import rclpy
+    from robots import Robot
+    rclpy.init()
+    node = Robot()
+    yield node
+    node.destroy_node()
+    rclpy.try_shutdown()
 
 
 @pytest.fixture

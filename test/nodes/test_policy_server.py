@@ -1,30 +1,22 @@
-"""A served policy does on topics what it does in process, and refuses what it cannot trust."""
+"""A served policy does on topics what it does in process."""
 
 from __future__ import annotations
 
 import json
-import math
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import rclpy
 import torch
 from conftest import DEADLINE_S, Nodes, wait_for
-from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped, TwistStamped
-from rclpy.node import Node
-from sensor_msgs.msg import JointState
+from robots import Robot, spin_until
 
 from drail_ros import pipeline, plugins
 from drail_ros.deploy.export import export_onnx
 from drail_ros.learn.offline.bc import Bc, BcSettings
 from drail_ros.nodes import sensor_messages
 from drail_ros.sim.make import make_sim
-from drail_ros.tasks.fetch_push import FINGER_JOINTS
 
 TASK = plugins.load(plugins.TASKS, 'fetch_push')
 EPISODES = 12
@@ -55,7 +47,7 @@ def test_readings_survive_messages() -> None:
     for row, place in zip(sim.readings, received):
         for topic, readings in sensor_messages.topics(TASK).items():
             stamp = rclpy.time.Time().to_msg()
-            message = sensor_messages.to_message(readings, row, stamp, 'world')
+            message = sensor_messages.to_message(readings, row, stamp)
             if topic == 'joint_states':  # robots list more joints, in any order
                 message.name = ['elbow', *reversed(message.name)]
                 message.position = [9.0, *reversed(message.position)]
@@ -72,7 +64,7 @@ def test_joint_readings_survive_messages(name: str) -> None:
     for topic, readings in sensor_messages.topics(task).items():
         if readings[0][0].message == 'sensor_msgs/msg/JointState':
             stamp = rclpy.time.Time().to_msg()
-            message = sensor_messages.to_message(readings, row, stamp, 'world')
+            message = sensor_messages.to_message(readings, row, stamp)
             message.name.append('elbow')
             sensor_messages.from_message(readings, message, received)
             for _, place in readings:
@@ -91,79 +83,6 @@ def test_serves_as_it_evaluates_in_process(nodes: Nodes, tmp_path: Path, cloned:
     assert found['episodes'] == EPISODES
     assert expected.success_rate > 0
     assert abs(found['success_rate'] - expected.success_rate) <= 1.5 / EPISODES
-
-
-class Robot(Node):
-    """Publishes sensors as a test likes them, hears commands and diagnostics."""
-
-    def __init__(self) -> None:
-        super().__init__('robot')
-        self.commands: list[TwistStamped] = []
-        self.values: dict[str, str] = {}
-        self.poses = {name: self.create_publisher(PoseStamped, f'{name}_pose', 10)
-                      for name in ('gripper', 'object', 'goal')}
-        self.joints = self.create_publisher(JointState, 'joint_states', 10)
-        self.create_subscription(TwistStamped, 'twist_command', self.commands.append, 10)
-        self.create_subscription(DiagnosticArray, 'diagnostics', self._diagnosed, 10)
-
-    def _diagnosed(self, message: DiagnosticArray) -> None:
-        self.values = {pair.key: pair.value for pair in message.status[0].values}
-
-    def sense(self, age_s: float = 0.0, x: float = 1.3, joints: Any = FINGER_JOINTS,
-              stamped: bool = True) -> None:
-        now = self.get_clock().now() - rclpy.duration.Duration(nanoseconds=int(age_s * 1e9))
-        stamp = now.to_msg() if stamped else rclpy.time.Time().to_msg()
-        for offset, publisher in enumerate(self.poses.values()):
-            message = PoseStamped()
-            message.header.stamp = stamp
-            message.pose.position.x = x
-            message.pose.position.y = 0.7 + 0.1 * offset
-            publisher.publish(message)
-        state = JointState(name=list(joints), position=[0.0] * len(joints))
-        state.header.stamp = stamp
-        self.joints.publish(state)
-
-    def nonzero(self) -> int:
-        return sum(c.twist.linear.x != 0 for c in self.commands)
-
-
-@pytest.fixture
-def robot(own_domain: None) -> Iterator[Robot]:
-    rclpy.init()
-    node = Robot()
-    yield node
-    node.destroy_node()
-    rclpy.shutdown()
-
-
-def spin_until(robot: Robot, condition: Any, what: str, each: Any = lambda: None) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f'waited in vain for {what}'
-        each()
-        until = time.monotonic() + 0.05
-        while time.monotonic() < until:
-            rclpy.spin_once(robot, timeout_sec=0.01)
-
-
-@pytest.mark.parametrize(('bad', 'reason'), [
-    pytest.param({'age_s': 1.0}, 'refused: stale', id='stale'),
-    pytest.param({'age_s': -5.0}, 'refused: from the future', id='future'),
-    pytest.param({'x': math.nan}, 'refused: not finite', id='nan'),
-    pytest.param({'joints': ['elbow']}, 'refused: joints missing', id='joint'),
-    pytest.param({'stamped': False}, 'refused: unstamped', id='unstamped'),
-])
-def test_untrusted_input_is_refused_and_counted(
-        bad: dict[str, Any], reason: str, nodes: Nodes, robot: Robot, cloned: Path) -> None:
-    nodes.start('policy_server', policy_path=cloned)
-    spin_until(robot, lambda: robot.nonzero() > 2, 'commands', robot.sense)
-    spin_until(robot, lambda: any(key.startswith(reason) for key in robot.values), reason,
-               lambda: robot.sense(**bad))
-    before = robot.nonzero()
-    began = len(robot.commands)
-    spin_until(robot, lambda: len(robot.commands) > began + 1, 'zero commands',
-               lambda: robot.sense(**bad))
-    assert robot.nonzero() == before, 'only zero commands follow untrusted input'
 
 
 def test_wrong_policies_are_refused(nodes: Nodes, tmp_path: Path, cloned: Path) -> None:

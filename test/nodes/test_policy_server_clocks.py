@@ -1,0 +1,55 @@
+"""Clocks that jump, stand still or are wrong: told, and survived."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conftest import Nodes
+from robots import ERROR, PERIOD_S, Robot, spin, spin_until
+
+
+def test_time_that_goes_back_is_named_and_acting_goes_on(nodes: Nodes, robot: Robot,
+                                                         policy: Path) -> None:
+    """A reset simulation starts at zero; it must not be ignored until it is as old as before."""
+    nodes.start('policy_server', policy_path=policy, use_sim_time=True)
+    now_s = [1000.0]
+
+    def simulate() -> None:
+        now_s[0] += PERIOD_S
+        robot.tick(now_s[0])
+        robot.sense(stamp=now_s[0])
+
+    spin_until(robot, lambda: robot.nonzero() > 5, 'commands', simulate)
+    now_s[0] = 1.0
+    before = robot.nonzero()
+    spin_until(robot, lambda: robot.nonzero() > before + 5, 'commands after the reset', simulate)
+    assert now_s[0] < 60, 'not deaf until the old time is reached'
+    spin_until(robot, lambda: robot.refused('time went back') > 0, 'the jump', simulate)
+    assert robot.refused('time went back') < 3, 'told once, or once by each clock'
+    told = [status.message for status in robot.statuses['policy_server']]
+    assert any('time went back' in message for message in told)
+
+
+def test_a_negative_clock_ends_nothing(nodes: Nodes, robot: Robot, policy: Path) -> None:
+    server = nodes.start('policy_server', policy_path=policy, use_sim_time=True)
+    now_s = [5.0]
+
+    def simulate() -> None:
+        now_s[0] += PERIOD_S
+        robot.tick(-now_s[0])
+        spin(robot, 0.005)
+        robot.tick(now_s[0])
+        robot.sense(stamp=now_s[0])
+
+    spin_until(robot, lambda: robot.nonzero() > 20, 'commands', simulate)
+    assert 'a callback failed, the node goes on' in nodes.output(server)
+    assert server.poll() is None
+
+
+def test_without_a_clock_it_says_so(nodes: Nodes, robot: Robot, policy: Path) -> None:
+    nodes.start('policy_server', policy_path=policy, use_sim_time=True)
+    spin_until(robot, lambda: robot.refused('no clock') > 0, 'the reason',
+               lambda: robot.sense(stamp=3.0))
+    spin_until(robot, lambda: robot.status().level == ERROR, 'an error',
+               lambda: robot.sense(stamp=3.0))
+    assert '/clock' in robot.status().message
