@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
-from conftest import DEADLINE_S, Nodes
 from geometry_msgs.msg import PoseStamped, TwistStamped
+from processes import DEADLINE_S, Nodes
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.publisher import Publisher
 from rclpy.serialization import serialize_message
