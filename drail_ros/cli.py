@@ -296,9 +296,16 @@ def _plot_sine(options: argparse.Namespace) -> int:
 def _add_up(commands: argparse._SubParsersAction) -> None:
     from drail_ros.stack.description import STACKS
     up = commands.add_parser('up', help='start the nodes of a stack (where ros2 launch is not)')
-    up.add_argument('stack', choices=sorted(STACKS))
-    up.add_argument('assignments', nargs='*', metavar='name:=value',
-                    help='arguments of the stack')
+    stacks = up.add_subparsers(dest='stack', required=True, metavar='STACK')
+    for stack in STACKS.values():
+        summaries = {argument.name: argument.description + ''.join(
+            f' [{"|".join(choices)}]' for choices in [argument.choices] if choices)
+            for argument in stack.arguments}
+        parser = stacks.add_parser(stack.name, help=stack.summary, description=stack.summary,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter,
+                                   epilog=_listed('arguments', summaries))
+        parser.add_argument('assignments', nargs='*', metavar='name:=value',
+                            help='arguments of the stack, listed below')
     up.set_defaults(execute=lambda options: _up(options.stack, options.assignments))
     demo = commands.add_parser('demo', help='train_fetch, then evaluate what it exported')
     demo.add_argument('assignments', nargs='*', metavar='name:=value',

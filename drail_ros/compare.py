@@ -6,7 +6,6 @@ was begun is resumed, so that the same command goes on after anything that stopp
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import shlex
@@ -14,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from drail_ros.learn.train.settings import (
     make_run_settings,
     task_of,
 )
+from drail_ros.processes import end_all, ended_like_ctrl_c
 from drail_ros.view.comparison import Outcome, write_comparison
 
 FINAL, LOG = 'final.json', 'log.txt'
@@ -198,7 +198,7 @@ def compare(what: Comparison, say: Callable[[str], None]) -> int:
     what.output.mkdir(parents=True, exist_ok=True)
     say(f'{len(trials)} runs, {len(trials) - len(todo)} of them finished before')
     try:
-        with _ended_like_ctrl_c():
+        with ended_like_ctrl_c():
             failed = _train_all(todo, what.jobs, say)
             outcomes = [_judge(trial, what.episodes, say)
                         for trial in trials if trial not in failed]
@@ -213,20 +213,6 @@ def compare(what: Comparison, say: Callable[[str], None]) -> int:
     if failed:
         say(f'failed and left out: {", ".join(trial.name for trial in failed)}')
     return 1 if failed else 0
-
-
-@contextlib.contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """Have ``kill`` and a closed terminal stop the trials as well."""
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-    before = {number: signal.signal(number, interrupt)
-              for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _train_all(todo: Sequence[Trial], jobs: int, say: Callable[[str], None]) -> list[Trial]:
@@ -253,20 +239,8 @@ def _train_all(todo: Sequence[Trial], jobs: int, say: Callable[[str], None]) -> 
                     failed.append(trial)
                     say(f'{trial.name} failed with exit status {code}:\n{trial.tail()}')
     finally:
-        _end(list(running.values()))
+        end_all(list(running.values()), _ENDING)
     return failed
-
-
-def _end(processes: Sequence[subprocess.Popen]) -> None:
-    """Ask, then insist; another Ctrl-C insists at once."""
-    for number, grace_s in _ENDING:
-        for process in processes:
-            process.send_signal(number)
-        until = time.monotonic() + grace_s
-        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            for process in processes:
-                process.wait(max(until - time.monotonic(), 0.0))
-            return
 
 
 def _judge(trial: Trial, episodes: int, say: Callable[[str], None]) -> Outcome:

@@ -13,12 +13,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import yaml
 
 from drail_ros.errors import INTERRUPTED, UserError, unknown_name
+from drail_ros.processes import end_all, ended_like_ctrl_c
 from drail_ros.stack.description import (
     GRACE_S,
     RESPAWN_DELAY_S,
@@ -45,7 +45,7 @@ def up(name: str, assignments: Sequence[str]) -> int:
     stack = STACKS[name]
     given = {argument.name: argument.default for argument in stack.arguments}
     given |= dict(_split(assignment) for assignment in assignments)
-    with _ended_like_ctrl_c():
+    with ended_like_ctrl_c():
         return _watch([_Process(node, _command(stack, node, given)) for node in
                        stack.start(given)])
 
@@ -93,20 +93,8 @@ class _Process:
         environment.setdefault('AMENT_PREFIX_PATH', sys.prefix)
         self.process = subprocess.Popen(self._command, env=environment, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, start_new_session=True)
-        self._printer = threading.Thread(target=self._print, daemon=True)
-        self._printer.start()
-
-    def end(self) -> None:
-        """Ask, then insist."""
-        for number, grace_s in _ENDING:
-            if self.process.poll() is None:
-                self.process.send_signal(number)
-                try:
-                    self.process.wait(grace_s)
-                except subprocess.TimeoutExpired:
-                    continue
-            break
-        self._printer.join(timeout=2.0)
+        self.printer = threading.Thread(target=self._print, daemon=True)
+        self.printer.start()
 
     def _print(self) -> None:
         assert self.process.stdout
@@ -128,8 +116,10 @@ def _watch(processes: list[_Process]) -> int:
         return INTERRUPTED
     finally:
         # The main node first: a trainer still needs its simulators to finish.
-        for process in reversed(processes):
-            process.end()
+        end_all([main.process], _ENDING)
+        end_all([process.process for process in processes], _ENDING)
+        for process in processes:
+            process.printer.join(timeout=2.0)
 
 
 def _revived(process: _Process) -> bool:
@@ -144,15 +134,3 @@ def _revived(process: _Process) -> bool:
     return again
 
 
-@contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """Have ``kill`` and a closed terminal end the nodes as well."""
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-    before = {number: signal.signal(number, interrupt)
-              for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -71,6 +71,21 @@ def test_ctrl_c_loses_at_most_the_iteration_under_way(
     assert_same_result(folder, in_process)
 
 
+def test_impatience_leaves_no_process_behind(launcher: Launcher, tmp_path: Path,
+                                             demo_path: Path) -> None:
+    stack = launcher.train(tmp_path / 'run', demo_path, total_steps=1_000_000)
+    begun(stack, tmp_path / 'run', 1)
+    nodes = stack.processes('trainer') + stack.processes('simulator')
+    assert len(nodes) == 2
+    for _ in range(4):
+        stack.press_ctrl_c()
+        stack.read_for(1.2)
+    stack.wait()
+    for node in nodes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(node, 0)
+
+
 @pytest.mark.slow
 def test_ctrl_c_at_twenty_random_moments(launcher: Launcher, tmp_path: Path, demo_path: Path,
                                          in_process: Path) -> None:

@@ -1,0 +1,52 @@
+"""Ending child processes: none is left behind, however often somebody presses Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+_POLL_S = 0.05
+
+
+@contextmanager
+def ended_like_ctrl_c() -> Iterator[None]:
+    """Have ``kill`` and a closed terminal raise KeyboardInterrupt as well; main thread only."""
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+    with _signals(interrupt):
+        yield
+
+
+def end_all(processes: Sequence[subprocess.Popen], ending: Sequence[tuple[int, float]]) -> None:
+    """Ask, then insist; whoever asks again insists at once.
+
+    ``ending`` names signals and how many seconds there are to obey each; main thread only.
+    """
+    insisted = threading.Event()
+    with _signals(insisted.set):
+        for number, grace_s in ending:
+            insisted.clear()
+            alive = [process for process in processes if process.poll() is None]
+            for process in alive:
+                process.send_signal(number)
+            until = time.monotonic() + grace_s
+            while alive and time.monotonic() < until and not insisted.is_set():
+                time.sleep(_POLL_S)
+                alive = [process for process in alive if process.poll() is None]
+            if not alive:
+                return
+
+
+@contextmanager
+def _signals(handle: Callable[[], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, lambda number, frame: handle())
+              for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
