@@ -62,6 +62,6 @@ setup(
             'ros-visualization-msgs',
         ],
         'gpu': ['onnxruntime-gpu>=1.20'],
-        'test': ['mypy', 'pytest<9', 'ruff'],
+        'test': ['mypy', 'pytest<9', 'pytest-xdist', 'ruff'],
     },
 )

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from stack_launchers import HAS_LAUNCH, RUN, SMALL, Launcher
 
-from drail_ros import pipeline, plugins
-from drail_ros.data.collect import collect
+from drail_ros import pipeline
 from drail_ros.data.storage import load
 from drail_ros.learn.train.settings import make_run_settings, task_of
 from drail_ros.sim.make import make_sim
-
-
-@pytest.fixture(scope='session', autouse=True)
-def own_domain() -> None:
-    """Hear nobody else on this machine, and nobody beyond it."""
-    os.environ['ROS_DOMAIN_ID'] = str(101 + os.getpid() % 100)
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 
 
 @pytest.fixture(params=['drail up', pytest.param('ros2 launch', marks=pytest.mark.skipif(
@@ -30,15 +21,6 @@ def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Launche
     starter = Launcher(request.param, tmp_path)
     yield starter
     starter.close()
-
-
-@pytest.fixture(scope='session')
-def demo_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few demonstrations of fetch_push."""
-    task = plugins.load(plugins.TASKS, 'fetch_push')
-    path = tmp_path_factory.mktemp('demos') / 'fetch_push'
-    collect(task, task.expert, path, 10, lambda noise, num_envs: make_sim(task, num_envs, noise))
-    return path
 
 
 @pytest.fixture(scope='session')

@@ -19,7 +19,7 @@ from safetensors.numpy import load, save
 
 from drail_ros.tasks.task import Array
 
-PROTOCOL = 'drail_ros batch 2'
+PROTOCOL = 'drail_ros batch 3'
 LARGEST_COUNT = 2 ** 63 - 1
 """Sequence numbers and seeds are int64 wherever they go."""
 LONGEST_NAME = 200
