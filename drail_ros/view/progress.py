@@ -55,7 +55,8 @@ class Progress:
         rate = (step - self._begun_at) / max(self._said - self._began, 1e-9)
         left = _duration(max(self._total - step, 0) / rate) if rate > 0 else '?'
         scores = [f'{name} {score}' for name, score in self._scores.items()]
-        return ', '.join([f'{self._unit} {step} of {self._total} ({min(step / self._total, 1.0):.0%})',
+        done = min(step / self._total, 1.0)
+        return ', '.join([f'{self._unit} {step} of {self._total} ({done:.0%})',
                           f'{rate:.3g} {self._unit}s/s', *scores, f'{left} left'])
 
     def _see(self, metrics: Mapping[str, float]) -> None:
