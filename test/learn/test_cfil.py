@@ -37,6 +37,15 @@ def test_each_component_depends_on_those_before_it_only() -> None:
     assert torch.equal(jacobian.triu(), torch.zeros(4, 4)) and jacobian.abs().sum() > 0
 
 
+def test_the_scales_of_a_block_are_bounded() -> None:
+    block = flow(4).blocks[0]
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.mul_(100.0)
+    _, log_scale = block(torch.randn(50, 4, generator=generator()))
+    assert log_scale.abs().max().item() == pytest.approx(3.0, abs=1e-3)
+
+
 def test_density_integrates_to_one() -> None:
     axis = torch.linspace(-12, 12, 801)
     grid = torch.cartesian_prod(axis, axis)

@@ -13,6 +13,7 @@ from drail_ros.learn.nets.diffusion import (
     antithetic_timesteps,
     cosine_alpha_bar,
     stratified_timesteps,
+    time_features,
 )
 
 
@@ -45,6 +46,15 @@ def test_stratified_timesteps_fill_their_parts() -> None:
     for part, row in enumerate(t):
         assert row.min() >= 250 * part and row.max() < 250 * (part + 1)
     assert t.float().mean().item() == pytest.approx(499.5, abs=10)
+
+
+def test_time_is_told_by_sines_from_one_radian_a_step_to_a_ten_thousandth() -> None:
+    features = time_features(torch.tensor([0, 3]))
+    half = features.shape[1] // 2
+    assert torch.equal(features[0], torch.cat([torch.zeros(half), torch.ones(half)]))
+    assert features[1, 0].item() == pytest.approx(math.sin(3.0))
+    assert features[1, half - 1].item() == pytest.approx(math.sin(3e-4), rel=1e-4)
+    assert features[1, half].item() == pytest.approx(math.cos(3.0))
 
 
 def test_every_hidden_layer_matters() -> None:

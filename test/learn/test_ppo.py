@@ -101,6 +101,15 @@ def test_actor_is_the_gaussian_it_claims_to_be() -> None:
     assert torch.allclose(actor.entropy(), expected.entropy().sum(1)[0])
 
 
+def test_first_actions_hardly_depend_on_the_state() -> None:
+    """Orthogonal layers of gain √2, the last of the actor of gain 0.01, of the critic of 1."""
+    agent = make(PpoSettings(width=8, layers=2), obs_size=8)
+    for net, last in ((agent.actor.mean, 0.01), (agent.critic, 1.0)):
+        for layer, gain in zip(net[::2], (2 ** 0.5, 2 ** 0.5, last), strict=True):
+            gains = torch.linalg.svdvals(layer.weight)
+            assert torch.allclose(gains, torch.tensor(gain), atol=1e-5) and not layer.bias.any()
+
+
 def make(settings: PpoSettings, obs_size: int = 2, num_envs: int = 2) -> Ppo:
     torch.manual_seed(0)
     return Ppo(obs_size, 1, num_envs, settings, torch.Generator().manual_seed(0))

@@ -57,6 +57,18 @@ def test_squashed_density_is_that_of_torch() -> None:
     assert actor.log_prob(obs, torch.ones(7, 3)).isfinite().all()
 
 
+@pytest.mark.parametrize(('wanted', 'used'), [(10.0, 2.0), (-50.0, -20.0), (1.0, 1.0)])
+def test_log_std_stays_in_its_range(wanted: float, used: float) -> None:
+    torch.manual_seed(0)
+    actor = SquashedGaussianActor(4, 1, 8, 1)
+    with torch.no_grad():
+        actor.net[-1].weight.zero_()
+        actor.net[-1].bias.copy_(torch.tensor([0.0, wanted]))
+    action, _ = actor.sample(torch.zeros(9, 4), generator())
+    noise = torch.randn((9, 1), generator=generator())
+    assert torch.allclose(action, torch.tanh(math.exp(used) * noise))
+
+
 def test_ensemble_is_separate_networks() -> None:
     torch.manual_seed(0)
     ensemble, x = Ensemble(2, [3, 8, 8, 1]), torch.randn(5, 3)

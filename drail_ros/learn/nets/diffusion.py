@@ -47,7 +47,7 @@ def antithetic_timesteps(count: int, steps: int, generator: torch.Generator) -> 
 def stratified_timesteps(count: int, draws: int, steps: int, generator: torch.Generator) -> Tensor:
     """Return ``[draws, count]`` timesteps, draw k uniform in the k-th of equal parts of [0, T).
 
-    One draw is antithetic over the batch instead.
+    One draw is antithetic over the samples instead.
     """
     if draws == 1:
         return antithetic_timesteps(count, steps, generator)[None]
