@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from conftest import Nodes
+from processes import Nodes
 from robots import OK, WARN, Robot, spin_until
 from test_nothing_ends_a_node import Channel
 

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE_S, Nodes
 from geometry_msgs.msg import PoseStamped, TwistStamped
+from processes import DEADLINE_S, Nodes
 from rclpy.client import Client
 from robots import Robot, spin_until
 from rosgraph_msgs.msg import Clock
