@@ -30,7 +30,7 @@ from drail_ros.nodes.batch_topics import ACTIONS, QOS, STEPS, to_message
 from drail_ros.nodes.trainer import LATCHED
 from drail_ros.sim.make import make_sim
 from drail_ros.sim.remote.client import RemoteSim
-from drail_ros.sim.remote.messages import Message
+from drail_ros.sim.remote.wire import Packet
 from drail_ros.tasks.fetch_push import FINGER_JOINTS
 
 RCLError = rclpy_implementation.RCLError
@@ -43,6 +43,7 @@ TEXTS = ('', 'world', '/', 'w\0rld', 'ü' * 50, '\U0001f916', '%s%n{}', 'x' * 20
 JSON = (None, True, -1, 1e308, '', 'x', [], {}, [[[]]], {'file': '/dev/zero'}, 10**30)
 KEYS = ('file', 'sha256', 'step', 'simulator', 'where', 'owner', 'to', 'task', 'noise',
         'num_envs', 'first_env', 'want', 'simulators', 'seed', 'reason')
+"""Of announcements and of messages between a trainer and its simulators."""
 
 
 class Fuzz:
@@ -121,15 +122,19 @@ class Fuzz:
                                      np.zeros((1, 1, 2), np.int64)))
                   for name in ('log', 'actions', 'obs', 'state.readings', 'state.seed')
                   if self.rng.random() < 0.6}
-        kind = self.one_of(('assign', 'step', 'snapshot', 'heartbeat', 'result', 'refuse',
-                            'status', ''))
-        return Message(kind, self.one_of(('', 'session')), int(self.one_of(INTEGERS)), facts,
-                       arrays).encode()
+        kind = self.one_of(('assign', 'step', 'snapshot', 'heartbeat', 'release', 'result',
+                            'refuse', 'status', ''))
+        return Packet(kind, self.one_of(('', 'session')), int(self.one_of(INTEGERS)), facts,
+                      arrays).pack()
 
     def send(self, publisher: Publisher, draw: Callable[[], Any]) -> None:
-        """Send what is drawn, or its bytes with changes, or random bytes."""
+        """Send what is drawn, or its bytes with changes, or random bytes.
+
+        Not so a batch's: layouts that contradict their length end any process in which the
+        generated code reads them, before a node sees them.
+        """
         message = draw()
-        kind = self.rng.random()
+        kind = 1.0 if publisher.msg_type is UInt8MultiArray else self.rng.random()
         if kind < 0.2:
             message = self.mutated(serialize_message(message))
         elif kind < 0.3:
@@ -194,14 +199,15 @@ def test_robot_simulator(nodes: Nodes, robot: Robot, fuzz: Fuzz) -> None:
     flood(robot, fuzz, {publisher: fuzz.twist, robot.time: lambda: Clock(clock=fuzz.stamp())},
           3000)
     assert simulator.poll() is None, nodes.output(simulator)[-3000:]
-    poses: list[PoseStamped] = []
-    robot.create_subscription(PoseStamped, 'gripper_pose', poses.append, 10)
-    right = TwistStamped()
-    right.header.frame_id, right.twist.linear.y = 'world', 0.5
-    spin_until(robot, lambda: len(poses) > 10, 'poses', lambda: publisher.publish(right))
-    assert poses[5].pose.position.y > poses[0].pose.position.y + 0.01, 'it still moves'
+    heights: list[float] = []
+    robot.create_subscription(PoseStamped, 'gripper_pose',
+                              lambda pose: heights.append(pose.pose.position.z), 10)
+    up = TwistStamped()
+    up.header.frame_id, up.twist.linear.z = 'world', 0.5
+    spin_until(robot, lambda: (np.diff(heights[-6:]) > 0.01).sum() == 5, 'the arm to be lifted',
+               lambda: publisher.publish(up))
     values = robot.values('simulator')
-    assert int(values['commands received']) > 1000
+    assert int(values['commands received']) > 300
     assert robot.refused('beyond limits', 'simulator') > 0
     assert robot.refused('not finite', 'simulator') > 0
 
