@@ -19,9 +19,6 @@ from pathlib import Path
 
 import numpy as np
 
-os.environ.setdefault('ROS_DOMAIN_ID', str(101 + os.getpid() % 100))
-os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-
 import rclpy
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -95,6 +92,8 @@ def main() -> None:
     parser.add_argument('--policy', type=Path, help='ONNX file; default: one of random weights')
     parser.add_argument('--echo', action='store_true', help=argparse.SUPPRESS)
     options = parser.parse_args()
+    os.environ.setdefault('ROS_DOMAIN_ID', str(101 + os.getpid() % 100))
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     rclpy.init()
     if options.echo:
         rclpy.spin(Echo())

@@ -20,9 +20,6 @@ from pathlib import Path
 
 import numpy as np
 
-os.environ.setdefault('ROS_DOMAIN_ID', str(101 + os.getpid() % 100))
-os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 
@@ -39,9 +36,10 @@ def main() -> None:
     parser.add_argument('--quick', action='store_true', help='under 50 s')
     parser.add_argument('--num-envs', type=int, default=32)
     options = parser.parse_args()
+    os.environ.setdefault('ROS_DOMAIN_ID', str(101 + os.getpid() % 100))
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     rclpy.init()
     node = rclpy.create_node('trainer')
-    node.stop = lambda: False
     simulator = subprocess.Popen([sys.executable, '-m', 'drail_ros.nodes.simulator'])
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -71,7 +69,7 @@ def compare(node: rclpy.node.Node, options: argparse.Namespace, folder: Path) ->
                                  'output_dir': str(folder / side.replace(' ', '_'))})
         task = task_of(run)
         if side == 'topics':
-            sim = RemoteSim(TopicChannel(node), task, run.num_envs, run.noise)
+            sim = RemoteSim(TopicChannel(node, lambda: False), task, run.num_envs, run.noise)
             node.create_timer(HEARTBEAT_PERIOD_S, sim.heartbeat)
         else:
             sim = make_sim(task, run.num_envs, run.noise)

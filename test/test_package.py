@@ -91,7 +91,7 @@ def test_import_is_declared_in_package_xml(name: str) -> None:
 @pytest.mark.parametrize('name', sorted(third_party_imports('drail_ros') - ONLY_WITH_A_DISTRO))
 def test_import_is_declared_in_setup_py(name: str, setup_arguments: dict[str, Any]) -> None:
     required = setup_arguments['install_requires'] + setup_arguments['extras_require']['ros']
-    names = {re.match(r'[-\w]+', requirement)[0] for requirement in required}  # type: ignore[index]
+    names = {re.split(r'[^-\w]', requirement, maxsplit=1)[0] for requirement in required}
     assert {PIP_NAMES.get(name, name), 'ros-' + name.replace('_', '-')} & names
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler
 from launch.conditions import IfCondition
@@ -32,7 +33,7 @@ def stack_launch_description(name: str) -> LaunchDescription:
             **({'choices': ['', *argument.choices]} if argument.choices else {}))
         for argument in stack.arguments]
     use_rviz = DeclareLaunchArgument('use_rviz', default_value='false', choices=['true', 'false'],
-                                     description='open rviz2')
+                                     description='open rviz2, if it is installed')
     return LaunchDescription([*arguments, use_rviz,
                               OpaqueFunction(function=partial(_start, stack))])
 
@@ -41,13 +42,14 @@ def _start(stack: Stack, context: LaunchContext) -> list[LaunchDescriptionEntity
     _refuse_misspelt(stack, context)
     given = {argument.name: LaunchConfiguration(argument.name).perform(context)
              for argument in stack.arguments}
+    rviz = _rviz(context, given['namespace'])
     entities: list[LaunchDescriptionEntity] = []
     for node in stack.start(given):
         action = _action(stack, node, given)
         on_exit = _end_with_main if node.name == stack.main else _Deaths(node)
         entities += [RegisterEventHandler(OnProcessExit(target_action=action, on_exit=on_exit)),
                      action]
-    return [*entities, _rviz(given['namespace'])]
+    return [*entities, *rviz]
 
 
 def _action(stack: Stack, node: description.Node, given: dict[str, str]) -> Node:
@@ -61,11 +63,23 @@ def _action(stack: Stack, node: description.Node, given: dict[str, str]) -> Node
                 arguments=['--ros-args', '--log-level', given['log_level'] or 'info'], **respawn)
 
 
-def _rviz(namespace: str) -> Node:
-    return Node(package='rviz2', executable='rviz2', name='rviz2', output='log',
-                namespace=namespace, condition=IfCondition(LaunchConfiguration('use_rviz')),
-                arguments=['-d', PathJoinSubstitution([
-                    FindPackageShare('drail_ros'), 'rviz', 'drail.rviz'])])
+def _rviz(context: LaunchContext, namespace: str) -> list[Node]:
+    """Return rviz2 where it is wanted; robots need not have it installed.
+
+    Raises:
+        UserError: if it is wanted and not installed.
+
+    """
+    if not IfCondition(LaunchConfiguration('use_rviz')).evaluate(context):
+        return []
+    try:
+        get_package_prefix('rviz2')
+    except PackageNotFoundError as error:
+        raise UserError('rviz2 is not installed', found=error, do='install it, in a ROS distro '
+                        'ros-$ROS_DISTRO-rviz2, or leave use_rviz:=true out') from error
+    return [Node(package='rviz2', executable='rviz2', name='rviz2', output='log',
+                 namespace=namespace, arguments=['-d', PathJoinSubstitution([
+                     FindPackageShare('drail_ros'), 'rviz', 'drail.rviz'])])]
 
 
 def _end_with_main(event: Any, context: LaunchContext) -> EmitEvent | None:

@@ -1,7 +1,7 @@
 """Sampling from a diffusion model: one step back from x_t, as DDPM and as DDIM take it.
 
-With x̂0 = (x_t - √(1 - ᾱ_t) ε̂) / √ᾱ_t, clipped to the data's range, and a step s < t (ᾱ_s = 1 after
-the last):
+With x̂0 = (x_t - √(1 - ᾱ_t) ε̂) / √ᾱ_t, clipped to the data's range, and a step s < t (ᾱ_s = 1
+after the last):
 
     x_s = √ᾱ_s x̂0 + √(1 - ᾱ_s - σ²) ε̂ + σ z,   σ² = η² (1 - ᾱ_s)/(1 - ᾱ_t) (1 - ᾱ_t/ᾱ_s)
 
