@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The peer of bench/train.py: GAIL of `imitation` with PPO of stable-baselines3 on FetchPush.
 
 Owns: the peer's environment, its settings and the timing of its training loop. Does not own: the
@@ -15,23 +23,23 @@ The last line on stdout is one JSON object; everything else goes to stderr.
 from __future__ import annotations
 
 import argparse
+from importlib.metadata import version
 import json
+from pathlib import Path
 import tempfile
 import time
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import gymnasium_robotics  # noqa: F401  (importing it registers FetchPush)
-import numpy as np
-import torch
 from imitation.algorithms.adversarial.gail import GAIL
 from imitation.data.types import Transitions
 from imitation.rewards.reward_nets import BasicRewardNet
 from imitation.util import logger as imitation_logger
+import numpy as np
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
+import torch
 
 OBS_SIZE, ACTION_SIZE = 16, 3
 HORIZON = 60  # control steps

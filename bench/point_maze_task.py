@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """A point mass in a maze: physics so cheap that all around them counts. Only for measuring.
 
 The point of Gymnasium-Robotics' PointMaze, pushed by a force along x and y, one physics step of
@@ -11,11 +19,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import mujoco
-import numpy as np
 from mujoco.batch import Batch
+import numpy as np
 
 from drail_ros.tasks.model_files import model_file
-from drail_ros.tasks.task import VELOCITY, Array, Field, Reading, Task
+from drail_ros.tasks.task import Array, Field, Reading, Task, VELOCITY
 
 MAZE = np.array([[cell == '#' for cell in row] for row in (
     '########',
@@ -48,6 +56,7 @@ def load_model() -> mujoco.MjModel:
 
 
 class PointMaze:
+
     def __init__(self, batch: Batch, noise: float) -> None:
         self._batch, self._noise = batch, noise
         self._position, self._velocity, self._force = batch.qpos, batch.qvel, batch.ctrl

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Simulation over its ceiling, for every task with physics and one with hardly any.
 
 The ceiling is MuJoCo's ``Batch.step`` alone: no actions applied, nothing read, no episodes. Before
@@ -11,13 +19,13 @@ shared machine.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 import json
 import os
 import time
-from collections.abc import Callable
 
-import numpy as np
 from mujoco.batch import Batch
+import numpy as np
 from point_maze_task import TASK as POINT_MAZE
 
 from drail_ros import plugins
@@ -68,7 +76,7 @@ def compare(task: Task, num_envs: int, threads: int, limit_s: float) -> None:
 
 
 def policy(task: Task) -> Policy:
-    """The task's expert; random actions where there is none."""
+    """Return the task's expert; random actions where there is none."""
     rng = np.random.default_rng(0)
     if task.expert or task.expert_policy:
         expert, _ = expert_of(task)

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The ``drail`` command: demos, train, compare, eval, export, plot, up, demo.
 
 Only up and demo need ROS.
@@ -6,10 +14,10 @@ Only up and demo need ROS.
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 from drail_ros import __version__, plugins, settings
@@ -119,7 +127,7 @@ def _add_train(commands: argparse._SubParsersAction, words: Sequence[str]) -> No
 
 
 def _chosen_settings(words: Sequence[str]) -> settings.Settings:
-    """Settings of the run that the words choose, before all of them can be understood."""
+    """Return settings of the run that the words choose, before all of them can be understood."""
     from drail_ros.learn.train.names import CHOSEN_FIRST
     from drail_ros.learn.train.settings import resolve
     first = argparse.ArgumentParser('drail train', add_help=False, allow_abbrev=False)
@@ -202,7 +210,7 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from drail_ros.compare import Comparison, compare
+    from drail_ros.compare import compare, Comparison
     given = vars(options)
     common: dict[str, object] = {
         name: given[name] for name in ('agent', 'noise', 'preset', 'total_steps', 'demo_path')

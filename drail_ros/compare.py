@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """``drail compare``: try several algorithms with several seeds, judge them alike, tell the result.
 
 Every trial is a ``drail train`` in a process of its own. What is finished is left alone and what
@@ -6,31 +14,31 @@ was begun is resumed, so that the same command goes on after anything that stopp
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 import fcntl
 import os
+from pathlib import Path
 import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from drail_ros import pipeline, plugins, settings
-from drail_ros.errors import INTERRUPTED, UserError, unknown_name
+from drail_ros.errors import INTERRUPTED, unknown_name, UserError
 from drail_ros.files import read_json, read_tensors, write_json
-from drail_ros.learn.nets.policy import PlanningPolicy, load_policy
+from drail_ros.learn.nets.policy import load_policy, PlanningPolicy
 from drail_ros.learn.train.compute import one_thread
 from drail_ros.learn.train.config import read_record
 from drail_ros.learn.train.folder import POLICY, read_metrics
 from drail_ros.learn.train.settings import (
-    OnlineSettings,
-    RunSettings,
     check_unchanged,
     length_of,
     make_run_settings,
+    OnlineSettings,
+    RunSettings,
     task_of,
 )
 from drail_ros.processes import end_all, ended_like_ctrl_c
@@ -255,7 +263,7 @@ def _judge(trial: Trial, episodes: int, say: Callable[[str], None]) -> Outcome:
         for name, sampled in kinds.items():
             with one_thread():
                 result, _ = pipeline.evaluate_policy(file, episodes=episodes, noise=0.0,
-                                                    seed=_EVALUATION_SEED, sampled=sampled)
+                                                     seed=_EVALUATION_SEED, sampled=sampled)
             final |= {name: result.score, 'episodes': result.episodes}
             say(f'{trial.name}{", sampled" if sampled else ""}: {result}')
         write_json(path, final)

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The one kind of error that is the user's to mend; everything else is ours and keeps a traceback.
 
 Raised anywhere in the package, printed without traceback by the command line and by the nodes.
@@ -5,8 +13,8 @@ Raised anywhere in the package, printed without traceback by the command line an
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+import difflib
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells use it (128 + SIGINT)."""

@@ -1,14 +1,22 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Files that appear whole or not at all, and named tensors with JSON information in one file."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import contextlib
 import errno
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from drail_ros.errors import UserError
 
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _LEFTOVER = '.part'
+
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write beside, flush to the disk, read back, rename, flush the folder.
@@ -111,7 +120,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
         UserError: the file is missing, truncated or of another kind.
 
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open, SafetensorError
     try:
         with safe_open(str(path), framework='pt') as file:
             info = json.loads((file.metadata() or {})['drail_ros'])

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """From settings to a finished run: what the command line and the nodes do alike.
 
 Collects demonstrations where there are none, trains, exports the best policy. Owns no mathematics
@@ -6,35 +14,35 @@ and no topics.
 
 from __future__ import annotations
 
-import os
-import shutil
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+import os
 from pathlib import Path
+import shutil
+import threading
 from typing import Any
 
 import torch
 
 from drail_ros import plugins
-from drail_ros.data.collect import Expert, collect
+from drail_ros.data.collect import collect, Expert
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.data.storage import load
 from drail_ros.deploy.export import export_onnx
 from drail_ros.deploy.onnx_policy import OnnxPolicy
-from drail_ros.episodes.evaluate import EVALUATION_SEED, Evaluation, evaluate
+from drail_ros.episodes.evaluate import evaluate, Evaluation, EVALUATION_SEED
 from drail_ros.errors import UserError
-from drail_ros.learn.nets.policy import Policy, SavedPolicy, load_policy
+from drail_ros.learn.nets.policy import load_policy, Policy, SavedPolicy
 from drail_ros.learn.train.folder import BEST_POLICY, POLICY
 from drail_ros.learn.train.loop import Report, TrainingLoop
 from drail_ros.learn.train.offline import OfflineTrainer
 from drail_ros.learn.train.online import Trainer
 from drail_ros.learn.train.settings import (
+    needs_demonstrations,
     OfflineSettings,
     OnlineSettings,
     RunSettings,
-    needs_demonstrations,
     task_of,
 )
 from drail_ros.sim.batch_sim import BatchSim

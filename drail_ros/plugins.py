@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Find tasks, reward models, agents and learners by file name, importing none until one is used.
 
 A plugin is a Python file in the folder of its kind that assigns the name of its kind, such as
@@ -7,10 +15,10 @@ A plugin is a Python file in the folder of its kind that assigns the name of its
 from __future__ import annotations
 
 import ast
-import importlib
-import re
 from dataclasses import dataclass
+import importlib
 from pathlib import Path
+import re
 from typing import Any
 
 from drail_ros.errors import unknown_name

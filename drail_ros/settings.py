@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Settings: frozen dataclasses whose fields carry help, unit, range and choices as data.
 
 The same description fills the command line, ROS parameters, YAML files and run records. Nested
@@ -6,15 +14,15 @@ settings have dotted names (``reward.width``). Knows nothing of any particular s
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
+from dataclasses import dataclass
 import math
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints, TypeVar
 
-from drail_ros.errors import UserError, unknown_name
+from drail_ros.errors import unknown_name, UserError
 
 S = TypeVar('S', bound='Settings')
 Scalar = bool | int | float | str

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """What tests of nodes and of whole stacks share."""
 
 from __future__ import annotations
@@ -24,7 +32,7 @@ def own_domain() -> None:
 
 @pytest.fixture(scope='session')
 def demo_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few demonstrations of fetch_push."""
+    """Return a few demonstrations of fetch_push."""
     task = plugins.load(plugins.TASKS, 'fetch_push')
     path = tmp_path_factory.mktemp('demos') / 'fetch_push'
     collect(task, task.expert, path, 10, lambda noise, num_envs: make_sim(task, num_envs, noise))

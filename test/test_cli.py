@@ -1,18 +1,26 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The command line and `drail up`, as a user types them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from drail_ros import cli
-from drail_ros.learn.train.folder import RunFolder, read_metrics
+from drail_ros.learn.train.folder import read_metrics, RunFolder
 from drail_ros.learn.train.names import choices
 from drail_ros.learn.train.settings import make_run_settings
 from drail_ros.settings import values

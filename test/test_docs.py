@@ -1,12 +1,20 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """What the documents show is there: files, commands, arguments; and nothing that is not yet."""
 
 from __future__ import annotations
 
 import ast
-import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+import re
+import shlex
 from xml.etree import ElementTree
 
 import pytest
@@ -52,7 +60,7 @@ def commands(document: Path) -> list[str]:
 
 
 def shown(beginning: str) -> list[object]:
-    """The words after ``beginning`` of every command that begins so, a test each."""
+    """Return the words after ``beginning`` of every command that begins so, a test each."""
     return [pytest.param(shlex.split(command.removeprefix(beginning), comments=True),
                          id=f'{document.name}: {command[:60]}')
             for document in DOCUMENTS for command in commands(document)
@@ -66,7 +74,7 @@ def anchors(document: Path) -> set[str]:
 
 
 def table_of_arguments(stacks: Sequence[str]) -> str:
-    """What docs/ros.md is to show of stacks that have the same arguments."""
+    """Return what docs/ros.md is to show of stacks that have the same arguments."""
     arguments, = {STACKS[name].arguments for name in stacks}
     plugin_names = [tuple(plugins.names(plugins.TASKS)), tuple(algorithms()), tuple(agents())]
     rows = ['| argument | | values | default |', '|---|---|---|---|']

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """From settings to a finished run: which policy is evaluated and published, and how."""
 
 from __future__ import annotations
@@ -13,7 +21,7 @@ from drail_ros import pipeline
 from drail_ros.deploy.onnx_policy import OnnxPolicy
 from drail_ros.learn.nets.actors import GaussianActor
 from drail_ros.learn.nets.normalise import RunningNormaliser
-from drail_ros.learn.nets.policy import Policy, load_policy
+from drail_ros.learn.nets.policy import load_policy, Policy
 from drail_ros.learn.train.settings import make_run_settings, task_of
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.make import make_sim

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Demonstrations on disk: a folder with one small JSON file and one npz file an episode.
 
 ::
@@ -22,34 +30,34 @@ that store the observation after a reset.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import dataclasses
+from datetime import datetime, UTC
 import fcntl
 import io
 import json
 import math
 import os
-import re
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
+import re
 from types import TracebackType
 from typing import Any
+import zipfile
+import zlib
 
 import numpy as np
 
 import drail_ros
 from drail_ros.data.demonstrations import (
     ARRAYS,
-    UNKNOWN_NOISE,
+    arrays_of,
     Demonstrations,
+    digest,
     Episode,
     Layout,
-    arrays_of,
-    digest,
     problems,
+    UNKNOWN_NOISE,
 )
 from drail_ros.errors import UserError
 from drail_ros.files import flush_folder, remove_leftovers, replace_file

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """From a torch policy to one ONNX file, with normalisation, sampling, limits and scaling in it.
 
 Observations come in the task's units, commands leave in the command fields' units. Nothing of
@@ -7,26 +15,26 @@ takes its latest observations and the noise to plan from, and gives a chunk of c
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 import contextlib
 import copy
+from dataclasses import dataclass
 import hashlib
 import json
 import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+import warnings
 
 import numpy as np
 import onnx
+from onnx import helper
 import onnxruntime
 import torch
-from onnx import helper
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros import __version__
-from drail_ros.deploy.metadata import FORMAT, VERSION, layout_of
+from drail_ros.deploy.metadata import FORMAT, layout_of, VERSION
 from drail_ros.errors import UserError
 from drail_ros.files import write_whole
 from drail_ros.learn.nets.policy import SavedPolicy

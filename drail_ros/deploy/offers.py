@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Policies that somebody announces: what an announcement says, and loading what it points to.
 
 An announcement is JSON with ``file``, ``sha256`` and ``step``. Files are read in a thread of
@@ -6,12 +14,12 @@ their own, for a disk may be slow, and a robot that is being driven must not wai
 
 from __future__ import annotations
 
-import json
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+import json
+import queue
+import threading
 
 from drail_ros.deploy.onnx_policy import OnnxPolicy
 from drail_ros.deploy.refusals import RefusedError

@@ -1,20 +1,28 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """An exported policy at work: onnxruntime and numpy, no torch, no ROS."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import errno
 import hashlib
 import json
 import os
-import stat
-from collections.abc import Callable
 from pathlib import Path
+import stat
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from drail_ros.deploy.metadata import FORMAT, VERSION, differences
+from drail_ros.deploy.metadata import differences, FORMAT, VERSION
 from drail_ros.episodes.receding_horizon import PlanShape, RecedingHorizon
 from drail_ros.errors import UserError
 from drail_ros.tasks.task import Array, Task

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Simulates a slice of a trainer's batch over topics; which, the trainer says."""
 
 from __future__ import annotations
@@ -9,7 +17,7 @@ from std_msgs.msg import UInt8MultiArray
 from visualization_msgs.msg import MarkerArray
 
 from drail_ros.nodes.batch_topics import ACTIONS, QOS, STEPS, to_message
-from drail_ros.nodes.diagnostics import OK, WARN, Health, publish_diagnostics
+from drail_ros.nodes.diagnostics import Health, OK, publish_diagnostics, WARN
 from drail_ros.nodes.markers import marker_array
 from drail_ros.nodes.running import steady_timer
 from drail_ros.sim.remote.messages import STATUS_PERIOD_S

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Serves an exported policy to a robot: sensor topics in, command topic out.
 
 A lifecycle node. It acts when every sensor topic has something new, at most at the task's rate,
@@ -10,31 +18,31 @@ functional safety.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, qos_profile_sensor_data, QoSProfile
 from rclpy.time import Time
 from std_msgs.msg import String
 
 from drail_ros import plugins, settings
 from drail_ros.deploy.freshness import Freshness
-from drail_ros.deploy.names import RobotNames, parse_names
-from drail_ros.deploy.offers import REASON, OfferReader, load_offered, parse_offer
+from drail_ros.deploy.names import parse_names, RobotNames
+from drail_ros.deploy.offers import load_offered, OfferReader, parse_offer, REASON
 from drail_ros.deploy.onnx_policy import OnnxPolicy
 from drail_ros.deploy.pilot import Condition, Pilot
 from drail_ros.deploy.refusals import Refusals, RefusedError
 from drail_ros.errors import UserError
-from drail_ros.nodes.diagnostics import ERROR, OK, WARN, Health, publish_diagnostics
+from drail_ros.nodes.diagnostics import ERROR, Health, OK, publish_diagnostics, WARN
 from drail_ros.nodes.parameters import declare
-from drail_ros.nodes.running import RunnableNode, Stop, run_node, steady_timer
+from drail_ros.nodes.running import run_node, RunnableNode, steady_timer, Stop
 from drail_ros.nodes.sensor_messages import (
     command_message,
     frame_ids,
@@ -44,7 +52,7 @@ from drail_ros.nodes.sensor_messages import (
     require_robot_interface,
     topics,
 )
-from drail_ros.settings import Settings, setting
+from drail_ros.settings import setting, Settings
 from drail_ros.tasks.task import Array
 
 _LEVELS = {Condition.GOOD: OK, Condition.DOUBTFUL: WARN, Condition.BAD: ERROR}

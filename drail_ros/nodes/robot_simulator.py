@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """One simulated robot with exactly the topics the hardware has.
 
 Time passes at ``real_time_factor`` times real time; with 0 it waits for the command that answers
@@ -8,14 +16,14 @@ node reads it; a simulator in a namespace of its own remaps it, as do the nodes 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
+import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from builtin_interfaces.msg import Time
+import numpy as np
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
@@ -25,10 +33,10 @@ from visualization_msgs.msg import MarkerArray
 
 from drail_ros import plugins
 from drail_ros.deploy.refusals import Refusals, RefusedError
-from drail_ros.episodes.evaluate import EVALUATION_SEED, Evaluation
+from drail_ros.episodes.evaluate import Evaluation, EVALUATION_SEED
 from drail_ros.episodes.tally import EpisodeTally, FinishedEpisode
 from drail_ros.files import write_json
-from drail_ros.nodes.diagnostics import OK, WARN, Health, publish_diagnostics
+from drail_ros.nodes.diagnostics import Health, OK, publish_diagnostics, WARN
 from drail_ros.nodes.markers import marker_array
 from drail_ros.nodes.running import steady_timer
 from drail_ros.nodes.sensor_messages import (
@@ -38,7 +46,7 @@ from drail_ros.nodes.sensor_messages import (
     to_message,
     topics,
 )
-from drail_ros.settings import Settings, setting
+from drail_ros.settings import setting, Settings
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.task import Array, Task
 
@@ -158,7 +166,7 @@ class RobotSimulator:
             self._finish()
 
     def _stamp(self) -> Time:
-        """Simulated time: starts above zero, for a zero stamp means 'unknown'."""
+        """Return simulated time, which starts above zero, for a zero stamp means 'unknown'."""
         nanoseconds = round(self._steps / self._task.rate_hz * _NANOSECONDS)
         return Time(sec=nanoseconds // _NANOSECONDS, nanosec=nanoseconds % _NANOSECONDS)
 

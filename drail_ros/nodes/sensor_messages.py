@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Sensor readings and commands ↔ messages, as a task declares them; the only such translation.
 
 The simulator publishes through it and the policy server reads through it, so what a policy sees
@@ -9,13 +17,13 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-import numpy as np
 from builtin_interfaces.msg import Time
+import numpy as np
 
 from drail_ros.deploy.names import RobotNames
 from drail_ros.deploy.refusals import RefusedError
 from drail_ros.errors import UserError
-from drail_ros.tasks.task import VELOCITY, Array, Reading, Task
+from drail_ros.tasks.task import Array, Reading, Task, VELOCITY
 
 _PARTS = {'position': 'xyz', 'orientation': 'xyzw'}
 _AS_IN_TASK = RobotNames()

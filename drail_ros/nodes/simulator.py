@@ -1,15 +1,23 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The simulator node: a slice of a trainer's batch, or one robot with the topics of hardware."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
+import sys
 
 from drail_ros import settings
 from drail_ros.nodes.batch_simulator import BatchSimulator
 from drail_ros.nodes.parameters import declare
 from drail_ros.nodes.robot_simulator import RobotSettings, RobotSimulator
-from drail_ros.nodes.running import RunnableNode, Stop, run_node
+from drail_ros.nodes.running import run_node, RunnableNode, Stop
 from drail_ros.settings import setting
 
 

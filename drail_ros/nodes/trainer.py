@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Trains over topics: collects from simulator nodes, learns, exports, tells how it goes.
 
 Publishes ``batch/actions``, ``metrics`` and the latched ``policy``; serves
@@ -6,11 +14,11 @@ Publishes ``batch/actions``, ``metrics`` and the latched ``policy``; serves
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import json
+from pathlib import Path
 import sys
 import threading
-from dataclasses import dataclass
-from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -19,12 +27,12 @@ from std_srvs.srv import Trigger
 
 from drail_ros import pipeline, settings
 from drail_ros.errors import INTERRUPTED
-from drail_ros.learn.train.settings import OfflineSettings, length_of, resolve, task_of
+from drail_ros.learn.train.settings import length_of, OfflineSettings, resolve, task_of
 from drail_ros.nodes.batch_topics import TopicChannel
-from drail_ros.nodes.diagnostics import OK, Health, diagnostic_array, publish_diagnostics
+from drail_ros.nodes.diagnostics import diagnostic_array, Health, OK, publish_diagnostics
 from drail_ros.nodes.parameters import declare, given
-from drail_ros.nodes.running import RunnableNode, Stop, run_node, steady_timer
-from drail_ros.settings import Settings, setting
+from drail_ros.nodes.running import run_node, RunnableNode, steady_timer, Stop
+from drail_ros.settings import setting, Settings
 from drail_ros.sim.batch_sim import BatchSim
 from drail_ros.sim.make import make_sim
 from drail_ros.sim.remote.client import HEARTBEAT_PERIOD_S, RemoteSim

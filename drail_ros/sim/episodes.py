@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """N environments stepped at once: seeding, ages, ends, rewards and same-step auto-reset.
 
 How environments begin and move is the task's ``Dynamics``.
@@ -8,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from drail_ros.errors import UserError
-from drail_ros.sim.batch_sim import State, Step, episode_rng
+from drail_ros.sim.batch_sim import episode_rng, State, Step
 from drail_ros.tasks.task import Array, Dynamics, Task
 
 _NAMED = 8

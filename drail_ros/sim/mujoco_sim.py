@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """N MuJoCo simulations of one model, stepped by the threads of MuJoCo's own ``Batch``.
 
 A simulation is a row of the batch's states, and none depends on another, so results depend
@@ -10,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import mujoco
-import numpy as np
 from mujoco.batch import Batch, SimulationError
+import numpy as np
 
 from drail_ros.errors import UserError
 from drail_ros.sim.batch_sim import State

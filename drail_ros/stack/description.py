@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """What a stack is: its nodes, its arguments and the parameters they become.
 
 ``ros2 launch`` (``launching.py``) and ``drail up`` (``up.py``) start the same nodes with the same
@@ -7,18 +15,18 @@ what is wrong. Neither ROS nor launch is imported here.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+import os
 from pathlib import Path
+import sys
 
 import yaml
 
 from drail_ros import plugins
-from drail_ros.errors import UserError, unknown_name
-from drail_ros.learn.train.names import PRESETS, agents, algorithms
+from drail_ros.errors import unknown_name, UserError
+from drail_ros.learn.train.names import agents, algorithms, PRESETS
 from drail_ros.settings import parse_assignments
 
 TRAINER, SIMULATOR, POLICY_SERVER = 'trainer', 'simulator', 'policy_server'

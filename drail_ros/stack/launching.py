@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The stacks for ``ros2 launch``: arguments declared, nodes started, failures passed on.
 
 The only file of the package that imports launch, which comes with a ROS distro; the files in
@@ -9,7 +17,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from ament_index_python.packages import get_package_prefix, PackageNotFoundError
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler
 from launch.conditions import IfCondition
@@ -19,9 +27,9 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
-from drail_ros.errors import UserError, unknown_name
+from drail_ros.errors import unknown_name, UserError
 from drail_ros.stack import description
-from drail_ros.stack.description import GRACE_S, RESPAWN_DELAY_S, RESPAWNS, STACKS, Stack
+from drail_ros.stack.description import GRACE_S, RESPAWN_DELAY_S, RESPAWNS, Stack, STACKS
 
 
 def stack_launch_description(name: str) -> LaunchDescription:

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """``drail up``: start the nodes of a stack where ``ros2 launch`` is not installed.
 
 The same nodes, arguments and parameter files as the launch files have; rcl reads the files.
@@ -7,25 +15,25 @@ simulator that died is started again, and any other death ends all and is a fail
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
 
 import yaml
 
-from drail_ros.errors import INTERRUPTED, UserError, unknown_name
+from drail_ros.errors import INTERRUPTED, unknown_name, UserError
 from drail_ros.processes import end_all, ended_like_ctrl_c
 from drail_ros.stack.description import (
     GRACE_S,
+    Node,
     RESPAWN_DELAY_S,
     RESPAWNS,
-    STACKS,
-    Node,
     Stack,
+    STACKS,
 )
 
 _ENDING = ((signal.SIGINT, GRACE_S), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
@@ -73,7 +81,7 @@ def _command(stack: Stack, node: Node, given: dict[str, str]) -> list[str]:
 
 
 def _as_yaml(value: str | bool) -> str:
-    """A value as rcl, which reads YAML, takes it for the same text or truth."""
+    """Return a value as rcl, which reads YAML, takes it for the same text or truth."""
     return yaml.safe_dump(value, default_style='"' if isinstance(value, str) else None,
                           width=sys.maxsize).removesuffix('\n...\n').strip()
 
@@ -132,5 +140,3 @@ def _revived(process: _Process) -> bool:
         time.sleep(RESPAWN_DELAY_S)
         process.start()
     return again
-
-

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """FetchPush: a Fetch arm with closed gripper pushes a block to a goal on the table.
 
 The setting of Lai et al., DRAIL (NeurIPS 2024): 16-D observation without velocities, 3-D action,
@@ -14,8 +22,8 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import mujoco
-import numpy as np
 from mujoco import mjtStage, mjtState
+import numpy as np
 
 from drail_ros.tasks.model_files import model_file
 from drail_ros.tasks.task import Array, Command, Field, Reading, Task
@@ -73,7 +81,7 @@ def load_model() -> mujoco.MjModel:
 
 @lru_cache(maxsize=1)
 def _start() -> tuple[Array, Array]:
-    """A row of a batch's states, the arm over the table, and the gripper's position there."""
+    """Return a row of states, the arm over the table, and the gripper's position there."""
     model = load_model()
     data = mujoco.MjData(model)
     for joint, position in _BASE_POSITION:

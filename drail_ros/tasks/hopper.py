@@ -1,10 +1,18 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Hopper: one leg of three joints hops forward without falling (Gymnasium's Hopper-v5)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from drail_ros.tasks.locomotion import HEIGHT, PITCH, locomotion_task
+from drail_ros.tasks.locomotion import HEIGHT, locomotion_task, PITCH
 from drail_ros.tasks.task import Array
 
 LOWEST_M = 0.7

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """What Gymnasium's planar robots have in common: run forward in the plane of x and z.
 
 Positions q and velocities v begin with the torso's x, z and pitch, the joints follow. With c the
@@ -19,7 +27,7 @@ import mujoco
 import numpy as np
 
 from drail_ros.tasks.model_files import model_file
-from drail_ros.tasks.task import VELOCITY, Array, Field, Reading, Task
+from drail_ros.tasks.task import Array, Field, Reading, Task, VELOCITY
 
 if TYPE_CHECKING:
     from mujoco.batch import Batch

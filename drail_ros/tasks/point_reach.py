@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """PointReach: a point in the plane moves to a goal; the simplest task with success.
 
 Every method learns it in seconds: to try one, to compare them, to test them. The point goes
@@ -41,7 +49,7 @@ def distance_m(readings: Array) -> Array:
 
 
 def observe(readings: Array) -> Array:
-    """Readings ``[N, 4]`` → observations ``[N, 4]`` float32."""
+    """Turn readings ``[N, 4]`` into observations ``[N, 4]`` float32."""
     return readings.astype(np.float32)
 
 

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Sine: a one-dimensional toy whose whole reward can be drawn as a picture.
 
 Expert data: a = sin(0.2 π s) + noise of std 0.05 for s on alternate intervals of width 0.5 in
@@ -33,7 +41,7 @@ class DrawnStates:
 
 
 def observe(readings: Array) -> Array:
-    """Readings ``[N, 101]`` → observations ``[N, 1]`` float32."""
+    """Turn readings ``[N, 101]`` into observations ``[N, 1]`` float32."""
     return readings[:, :1].astype(np.float32)
 
 

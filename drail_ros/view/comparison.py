@@ -1,18 +1,26 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The outcome of a comparison: one figure of learning curves, one table as Markdown and CSV."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import csv
+from dataclasses import dataclass
 import io
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+import numpy as np
 
 from drail_ros.files import write_whole
 from drail_ros.tasks.task import Task

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Learning curves: success or return over environment steps, seeds of one method averaged."""
 
 from __future__ import annotations
@@ -5,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
+import numpy as np
 
 from drail_ros.errors import UserError
 from drail_ros.files import read_json
@@ -48,7 +56,7 @@ def plot_curves(runs: Sequence[Path], output: Path) -> None:
 
 def mean_and_spread(members: list[list[dict[str, float]]],
                     name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps, mean and std of a metric over runs, between the steps that all of them have."""
+    """Return steps, mean and std of a metric over runs, between the steps that all have."""
     curves = [(np.array([row['step'] for row in rows]), np.array([row[name] for row in rows]))
               for rows in members]
     steps = np.unique(np.concatenate([s for s, _ in curves]))

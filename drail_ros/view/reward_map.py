@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The reward a discriminator learned on task ``sine``, over all states and actions.
 
 Every method is drawn as D(s, a) = sigmoid(logit) on one scale from 0 to 1: a picture of one as
@@ -9,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
 import numpy as np
 import torch
-from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros import plugins
 from drail_ros.errors import UserError
@@ -21,7 +29,7 @@ from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.discriminator import Discriminator, EstimatedScore
 from drail_ros.learn.rewards.terminations import marked
 from drail_ros.learn.train.checkpoint import load_checkpoint
-from drail_ros.learn.train.settings import OnlineSettings, make_run_settings
+from drail_ros.learn.train.settings import make_run_settings, OnlineSettings
 from drail_ros.learn.transitions import Transitions
 from drail_ros.tasks import sine
 

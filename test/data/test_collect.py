@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """What collecting gives: the scripted experts' episodes, evenly from all environments."""
 
 from __future__ import annotations
@@ -10,7 +18,7 @@ import numpy as np
 import pytest
 from random_episodes import PUSH, SINE
 
-from drail_ros.data.collect import Summary, collect
+from drail_ros.data.collect import collect, Summary
 from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.data.storage import load
 from drail_ros.errors import UserError

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Demonstrations on disk: what is stored, what is refused, what survives a crash."""
 
 from __future__ import annotations
@@ -6,16 +14,16 @@ import dataclasses
 import errno
 import json
 import os
+from pathlib import Path
 import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from random_episodes import PUSH, SINE, random_episode
+from random_episodes import PUSH, random_episode, SINE
 
 from drail_ros.data.demonstrations import ARRAYS, Demonstrations, Layout
 from drail_ros.data.storage import DatasetWriter, load

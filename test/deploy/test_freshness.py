@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """When an observation is acted upon, in plain numbers: 10 Hz, messages fresh for 0.25 s."""
 
 from __future__ import annotations
@@ -128,7 +136,7 @@ def test_stamps_that_go_back_are_told_once_and_acting_begins_anew(senses: Senses
     assert senses.freshness.missing() == ['arm', 'goal']
     assert senses.both(4.95, 5.0, now_s=5.05) is None, 'at most at the rate'
     assert senses.sense('goal', 4.95, 5.0, now_s=5.1) == Due(4_950_000_000, 5.1, repeats=False,
-                                                    begins=True)
+                                                             begins=True)
 
 
 def test_a_clock_that_goes_back_is_told_and_nothing_before_is_used(senses: Senses) -> None:

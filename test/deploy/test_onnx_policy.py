@@ -1,16 +1,24 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Which files are not served as a policy."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 import pytest
 import torch
-from onnx import numpy_helper
 
 from drail_ros.deploy.export import export_onnx
 from drail_ros.deploy.onnx_policy import OnnxPolicy
@@ -23,7 +31,7 @@ from drail_ros.tasks.fetch_push import TASK
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A policy that may be served."""
+    """Return a policy that may be served."""
     torch.manual_seed(0)
     policy = Policy(RunningNormaliser(TASK.observation_size),
                     GaussianActor(TASK.observation_size, TASK.action_size, 16, 2))

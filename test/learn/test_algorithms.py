@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Learners without a reward model: their objectives by hand, and what they recover."""
 
 from __future__ import annotations
@@ -7,18 +15,18 @@ import dataclasses
 import math
 from typing import Any
 
+from known_reward import teacher_who_pays
 import pytest
 import torch
-from known_reward import teacher_who_pays
 
 from drail_ros import plugins, settings
-from drail_ros.learn.agents.iq_learn import VALUE_TERMS, iq_loss
+from drail_ros.learn.agents.iq_learn import iq_loss, VALUE_TERMS
 from drail_ros.learn.agents.opolo import opolo_objective
 from drail_ros.learn.agents.value_dice import dice_objective, orthogonal_penalty
 from drail_ros.learn.nets.mlp import mlp
 from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.teacher import Teacher
-from drail_ros.learn.transitions import Transitions, joined
+from drail_ros.learn.transitions import joined, Transitions
 
 NAMES = plugins.names(plugins.ALGORITHMS)
 OBS, ACTION = 3, 2

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Schedule, timesteps and the noise predictor against closed forms."""
 
 from __future__ import annotations
@@ -8,10 +16,10 @@ import pytest
 import torch
 
 from drail_ros.learn.nets.diffusion import (
-    DiffusionLoss,
-    NoisePredictor,
     antithetic_timesteps,
     cosine_alpha_bar,
+    DiffusionLoss,
+    NoisePredictor,
     stratified_timesteps,
     time_features,
 )

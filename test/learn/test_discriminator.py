@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """A discriminator uses the parts that it is given."""
 
 from __future__ import annotations
@@ -6,9 +14,9 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
-from drail_ros.learn.rewards.discriminator import Discriminator, cross_entropy, logit_reward
+from drail_ros.learn.rewards.discriminator import cross_entropy, Discriminator, logit_reward
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
 from drail_ros.learn.rewards.reward_model import RewardSettings
 from drail_ros.learn.transitions import Transitions

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Every method learns: on the simplest task, far better than chance, in seconds."""
 
 from __future__ import annotations
@@ -13,7 +21,7 @@ from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.episodes.evaluate import evaluate
 from drail_ros.learn.train.offline import OfflineTrainer
 from drail_ros.learn.train.online import Trainer
-from drail_ros.learn.train.settings import OfflineSettings, make_run_settings
+from drail_ros.learn.train.settings import make_run_settings, OfflineSettings
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.point_reach import TASK as POINT_REACH
 

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Learning from demonstrations alone: closed forms, every offline learner, whole runs."""
 
 from __future__ import annotations
@@ -17,13 +25,13 @@ from drail_ros.episodes.evaluate import evaluate
 from drail_ros.errors import UserError
 from drail_ros.files import read_tensors
 from drail_ros.learn.nets.diffusion import cosine_alpha_bar
-from drail_ros.learn.offline.bc import MIN_STD, Bc, BcSettings, negative_log_likelihood
+from drail_ros.learn.offline.bc import Bc, BcSettings, MIN_STD, negative_log_likelihood
 from drail_ros.learn.offline.dbc import Dbc, DbcSettings
-from drail_ros.learn.offline.offline_learner import OfflineLearner, decay_linearly, shuffled_pass
+from drail_ros.learn.offline.offline_learner import decay_linearly, OfflineLearner, shuffled_pass
 from drail_ros.learn.train.checkpoint import load_checkpoint, save_checkpoint
 from drail_ros.learn.train.folder import read_metrics
 from drail_ros.learn.train.offline import OfflineTrainer
-from drail_ros.learn.train.settings import OfflineSettings, make_run_settings
+from drail_ros.learn.train.settings import make_run_settings, OfflineSettings
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.fetch_push import TASK as FETCH_PUSH
 from drail_ros.tasks.task import Array, Field

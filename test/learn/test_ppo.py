@@ -1,16 +1,24 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Advantages by hand; PPO climbs a reward it is given."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from known_reward import Reward, teacher_who_pays
 import pytest
 import torch
-from known_reward import Reward, teacher_who_pays
 
 from drail_ros.learn.agents.advantages import generalised_advantages
 from drail_ros.learn.agents.agent import Rollout
-from drail_ros.learn.agents.ppo import Ppo, PpoSettings, clipped_gain, clipped_square
+from drail_ros.learn.agents.ppo import clipped_gain, clipped_square, Ppo, PpoSettings
 from drail_ros.learn.nets.actors import GaussianActor
 from drail_ros.learn.nets.normalise import ReturnScaler, RunningNormaliser
 from drail_ros.learn.rewards.teacher import Teacher
@@ -177,7 +185,7 @@ def test_what_follows_an_end(terminations: str, terminated: bool, value: float,
 
 
 def learned(reward: float | torch.Tensor, progress: float = 0.0, **changes: Any) -> Ppo:
-    """An agent after one update on 8 steps that are paid so; what it was paid stays unscaled."""
+    """Return an agent after one update on 8 steps paid so; what it was paid stays unscaled."""
     agent = make(PpoSettings(**{'minibatches': 1, 'epochs': 1, 'learning_rate': 1e-3, **changes}))
     done = rollout(agent, 4, 2)
     zeros = torch.zeros(4, 2)

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Every reward model: the protocol, and its own mathematics in closed form."""
 
 from __future__ import annotations
@@ -17,10 +25,10 @@ from drail_ros.learn.nets.diffusion import stratified_timesteps
 from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.rewards.drail import Drail, DrailSettings
 from drail_ros.learn.rewards.gradient_penalty import gradient_penalty
-from drail_ros.learn.rewards.logits import REWARD_FORMS, logit_of_energy, reward_of_logit
+from drail_ros.learn.rewards.logits import logit_of_energy, REWARD_FORMS, reward_of_logit
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.rewards.terminations import marked
-from drail_ros.learn.transitions import INPUTS, Transitions, paired_minibatches
+from drail_ros.learn.transitions import INPUTS, paired_minibatches, Transitions
 
 OBS, ACTION = 4, 2
 NAMES = [name for name in plugins.names(plugins.REWARDS) if name != 'true_reward']
@@ -199,7 +207,7 @@ def test_wail_penalty_of_a_linear_critic_is_its_closed_form() -> None:
 def test_airl_logit_is_reward_plus_shaping_minus_log_policy() -> None:
     model = make('airl', discount=0.9, inputs='state_action')
     rows = dataclasses.replace(gaussian_rows(0.0, count=4), log_prob=torch.arange(4.0),
-                                terminated=torch.tensor([False, True, False, False]))
+                               terminated=torch.tensor([False, True, False, False]))
     g = model.score.g(torch.cat([rows.obs, rows.action], 1)).squeeze(1)
     h, h_next = model.score.h(rows.obs).squeeze(1), model.score.h(rows.next_obs).squeeze(1)
     expected = g + 0.9 * h_next * torch.tensor([1.0, 0.0, 1.0, 1.0]) - h - torch.arange(4.0)

@@ -1,10 +1,18 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Settings of a run: what tasks, algorithms, agents and presets choose, and what they refuse."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
+import json
 from pathlib import Path
 
 import pytest
@@ -14,14 +22,14 @@ from drail_ros.errors import UserError
 from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.rewards.reward_model import RewardSettings
 from drail_ros.learn.train.folder import RunFolder
-from drail_ros.learn.train.names import PRESETS, agents, algorithms
+from drail_ros.learn.train.names import agents, algorithms, PRESETS
 from drail_ros.learn.train.settings import (
-    OnlineSettings,
-    RunSettings,
     make_run_settings,
     needs_demonstrations,
+    OnlineSettings,
     plugins_of,
     resolve,
+    RunSettings,
 )
 from drail_ros.presets import sine as sine_presets
 from drail_ros.presets.rule import Chosen, Rule, When
@@ -54,7 +62,7 @@ def chosen_by(run: RunSettings) -> Chosen:
 
 @pytest.fixture(scope='module')
 def runs() -> list[tuple[Chosen, set[str]]]:
-    """What can be chosen, with the names of the settings it has."""
+    """Return what can be chosen, with the names of the settings it has."""
     made = [make_run_settings({'task': 'sine', 'preset': preset, **chosen})
             for preset in PRESETS for chosen in RUNS]
     return [(chosen_by(run), set(settings.specs(run))) for run in made]

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Rows of transitions by name, and rollouts as an agent's steps in a known world make them."""
 
 from __future__ import annotations
@@ -11,14 +19,14 @@ import torch
 
 from drail_ros.learn.agents.agent import Rollout
 from drail_ros.learn.train.online import Trainer
-from drail_ros.learn.train.settings import OnlineSettings, make_run_settings
+from drail_ros.learn.train.settings import make_run_settings, OnlineSettings
 from drail_ros.learn.transitions import (
-    INPUTS,
-    Transitions,
     input_size,
+    INPUTS,
     inputs_of,
     joined,
     paired_minibatches,
+    Transitions,
 )
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.task import Array, Field, Reading, Task

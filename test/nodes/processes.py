@@ -1,13 +1,21 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Nodes as real processes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 DEADLINE_S = 60.0
 
@@ -40,7 +48,7 @@ class Nodes:
         return process
 
     def output(self, process: subprocess.Popen) -> str:
-        """What a node printed so far."""
+        """Return what a node printed so far."""
         return process.log.read_text('utf-8', errors='replace')
 
     def close(self) -> None:

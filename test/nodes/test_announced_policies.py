@@ -1,16 +1,24 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Policies that a trainer announces: taken over, or refused without harm."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from processes import Nodes
-from robots import WARN, Robot, random_policy, spin_until
+import pytest
+from robots import random_policy, Robot, spin_until, WARN
 from std_msgs.msg import String
 
 from drail_ros.nodes.trainer import LATCHED

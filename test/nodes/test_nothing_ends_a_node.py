@@ -1,20 +1,28 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Whatever arrives on a topic, every node lives on and still does its job."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 import contextlib
 import json
 import math
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
+import time
 from typing import Any
 
-import numpy as np
-import pytest
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, TwistStamped
+import numpy as np
 from processes import DEADLINE_S, Nodes
+import pytest
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.publisher import Publisher
 from rclpy.serialization import serialize_message

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """A served policy does on topics what it does in process."""
 
 from __future__ import annotations
@@ -6,11 +14,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from processes import DEADLINE_S, Nodes, wait_for
 import pytest
 import rclpy
-import torch
-from processes import DEADLINE_S, Nodes, wait_for
 from robots import Robot, spin_until
+import torch
 
 from drail_ros import pipeline, plugins
 from drail_ros.deploy.export import export_onnx
@@ -24,7 +32,7 @@ EPISODES = 12
 
 @pytest.fixture(scope='module')
 def cloned(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
-    """A policy that succeeds now and then."""
+    """Return a policy that succeeds now and then."""
     from drail_ros.data.storage import load
     torch.manual_seed(0)
     learner = Bc(load(demo_path), BcSettings(epochs=60, learning_rate=1e-3, width=64),
@@ -73,7 +81,7 @@ def test_joint_readings_survive_messages(name: str) -> None:
 
 def test_serves_as_it_evaluates_in_process(nodes: Nodes, tmp_path: Path, cloned: Path) -> None:
     expected, _ = pipeline.evaluate_policy(cloned, episodes=EPISODES, noise=1.5, seed=3,
-                                          num_envs=1)
+                                           num_envs=1)
     server = nodes.start('policy_server', policy_path=cloned, use_sim_time=True)
     result = tmp_path / 'result.json'
     robot = nodes.start('simulator', mode='robot', task='fetch_push', noise=1.5, seed=3,

@@ -1,16 +1,24 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Input that cannot be trusted is refused, counted and named."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator
+import math
 from pathlib import Path
+import time
 from typing import Any
 
+from processes import Nodes
 import pytest
 import rclpy
-from processes import Nodes
 from robots import PERIOD_S, Robot, spin, spin_until
 
 from drail_ros.tasks.fetch_push import FINGER_JOINTS
@@ -19,7 +27,7 @@ from drail_ros.tasks.fetch_push import FINGER_JOINTS
 @pytest.fixture(scope='module')
 def served(own_domain: None, policy: Path,
            tmp_path_factory: pytest.TempPathFactory) -> Iterator[Robot]:
-    """A robot that one server drives through all of the refusals."""
+    """Yield a robot that one server drives through all of the refusals."""
     rclpy.init()
     robot = Robot()
     nodes = Nodes(tmp_path_factory.mktemp('served'))

@@ -1,18 +1,26 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """What must not move does not: inactive nodes, dead simulators, silent sensors."""
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from pathlib import Path
+import signal
 
-import pytest
-import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from processes import Nodes
+import pytest
+import rclpy
 from rclpy.parameter import Parameter
-from robots import ERROR, OK, WARN, Robot, is_nonzero, spin, spin_until
+from robots import ERROR, is_nonzero, OK, Robot, spin, spin_until, WARN
 
 from drail_ros.nodes.policy_server import PolicyServer
 
@@ -76,6 +84,7 @@ def test_a_failed_transition_stops(robot: Robot, policy: Path,
                                    monkeypatch: pytest.MonkeyPatch) -> None:
     """What a transition raises is no reason to go on driving."""
     class Failing(PolicyServer):
+
         def on_deactivate(self, state: object) -> None:  # type: ignore[override]
             raise RuntimeError('no')
 

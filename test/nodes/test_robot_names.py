@@ -1,12 +1,20 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Robots call joints and frames as they like; the server is told how."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from processes import DEADLINE_S, Nodes
-from robots import ERROR, WARN, Robot, spin_until
+import pytest
+from robots import ERROR, Robot, spin_until, WARN
 
 from drail_ros.tasks.fetch_push import FINGER_JOINTS
 

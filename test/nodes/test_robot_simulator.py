@@ -1,15 +1,23 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The simulated robot: its time, its services, and what it says of commands and of itself."""
 
 from __future__ import annotations
 
 import json
 import math
-import subprocess
 from pathlib import Path
+import subprocess
 
-import pytest
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from processes import DEADLINE_S, Nodes
+import pytest
 from rclpy.client import Client
 from robots import Robot, spin_until
 from rosgraph_msgs.msg import Clock

@@ -1,18 +1,26 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """How nodes begin and end: signals, errors on /rosout, callbacks that fail, health."""
 
 from __future__ import annotations
 
-import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+import signal
+import time
 from typing import Any
 
-import pytest
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from processes import DEADLINE_S, Nodes
+import pytest
 from rcl_interfaces.msg import Log
+import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from std_msgs.msg import UInt8MultiArray
@@ -88,6 +96,7 @@ def test_a_callback_that_fails_ends_no_node(monkeypatch: pytest.MonkeyPatch,
     from drail_ros.nodes import running
 
     class Faulty(Node):
+
         def __init__(self, stop: running.Stop) -> None:
             super().__init__('faulty')
             self._stop, self.calls = stop, 0

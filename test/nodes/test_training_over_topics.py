@@ -1,15 +1,23 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Training over topics ends with the weights of training in process, whatever is killed."""
 
 from __future__ import annotations
 
+from pathlib import Path
 import signal
 import subprocess
-from pathlib import Path
 from typing import Any
 
+from processes import DEADLINE_S, Nodes, wait_for
 import pytest
 import torch
-from processes import DEADLINE_S, Nodes, wait_for
 
 from drail_ros import pipeline, settings
 from drail_ros.data.storage import load
@@ -36,11 +44,11 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope='module')
 def in_process(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
-    """The same run without ROS."""
+    """Return the same run without ROS."""
     folder = tmp_path_factory.mktemp('in_process')
     run = make_run_settings({**SMALL, 'output_dir': str(folder), 'demo_path': str(demo_path)})
     pipeline.train(run, load(demo_path), make_sim(task_of(run), run.num_envs, run.noise),
-                  lambda step, metrics: None)
+                   lambda step, metrics: None)
     return folder
 
 

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Every simulator of every task keeps the promises of the BatchSim protocol."""
 
 from __future__ import annotations
@@ -9,7 +17,7 @@ import pytest
 
 from drail_ros import plugins
 from drail_ros.errors import UserError
-from drail_ros.sim.batch_sim import State, Step, episode_rng
+from drail_ros.sim.batch_sim import episode_rng, State, Step
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.task import Field, Reading, Task
@@ -22,7 +30,7 @@ STEPS = 150
 
 
 def short(task: Task) -> Task:
-    """The task with episodes of at most 60 steps."""
+    """Return the task with episodes of at most 60 steps."""
     return dataclasses.replace(task, horizon=min(task.horizon, 60))
 
 
@@ -216,6 +224,7 @@ def test_a_simulator_without_environments_is_refused() -> None:
 
 def test_readings_that_are_not_finite_are_refused() -> None:
     class Lost(Walk):
+
         def step(self, readings: np.ndarray, actions: np.ndarray) -> np.ndarray:
             return np.where(actions > 0, np.nan, readings)
 

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Planar robots move, are paid and end as Gymnasium's own environments do."""
 
 from __future__ import annotations
@@ -6,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gymnasium
+from mujoco.batch import Batch
 import numpy as np
 import pytest
-from mujoco.batch import Batch
 
 from drail_ros import plugins
 from drail_ros.sim.make import make_sim
@@ -26,7 +34,7 @@ Pair = tuple[Task, MujocoSim, gymnasium.Env]
 @pytest.fixture(params=NAMES)
 def pair(request: pytest.FixtureRequest, tmp_path: Path,
          monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    """A task, its simulator of one environment, and Gymnasium's environment."""
+    """Yield a task, its simulator of one environment, and Gymnasium's environment."""
     monkeypatch.chdir(tmp_path)  # MuJoCo writes notices on Gymnasium's models where it stands
     task = plugins.load(plugins.TASKS, request.param)
     sim = make_sim(task, 1, 1.0)

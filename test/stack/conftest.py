@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Fixtures of the tests that start whole stacks."""
 
 from __future__ import annotations
@@ -6,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stack_launchers import HAS_LAUNCH, RUN, SMALL, Launcher
+from stack_launchers import HAS_LAUNCH, Launcher, RUN, SMALL
 
 from drail_ros import pipeline
 from drail_ros.data.storage import load
@@ -25,7 +33,7 @@ def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Launche
 
 @pytest.fixture(scope='session')
 def in_process(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
-    """The same run, undisturbed and without ROS."""
+    """Return the same run, undisturbed and without ROS."""
     folder = tmp_path_factory.mktemp('in_process')
     run = make_run_settings({**RUN, **SMALL, 'output_dir': str(folder),
                              'demo_path': str(demo_path)})

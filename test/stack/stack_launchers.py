@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Whole stacks, started as a user starts them: by ``ros2 launch`` and by ``drail up``.
 
 Both run in a terminal of their own, so that Ctrl-C is a key that is pressed and not a signal sent
@@ -7,17 +15,17 @@ tests; where it is not, its half of the tests is skipped.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import contextlib
 import importlib.util
 import os
+from pathlib import Path
 import pty
 import select
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 120.0
@@ -101,7 +109,7 @@ class Terminal:
 
 
 def descendants(pid: int) -> list[int]:
-    """Processes that a process started, and those that they started."""
+    """Return the processes that a process started, and those that they started."""
     try:
         children = [int(word) for task in Path(f'/proc/{pid}/task').iterdir()
                     for word in (task / 'children').read_text().split()]
@@ -145,7 +153,7 @@ class Launcher:
 
 
 def installed(folder: Path) -> Path:
-    """The package as colcon installs it, with links to the sources."""
+    """Return the package as colcon installs it, with links to the sources."""
     prefix = folder / 'install'
     share = prefix / 'share'
     (share / 'ament_index/resource_index/packages').mkdir(parents=True)

@@ -1,18 +1,26 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """A stack does what its user expects, whoever starts it and whatever dies."""
 
 from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 import re
 import signal
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from stack_launchers import Launcher, RUN, Terminal
 import torch
-from stack_launchers import RUN, Launcher, Terminal
 
 from drail_ros.files import read_tensors
 from drail_ros.learn.train.folder import read_metrics

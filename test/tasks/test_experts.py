@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Who demonstrates a task: its scripted expert, or a policy that is shipped with it."""
 
 from __future__ import annotations
@@ -30,7 +38,7 @@ def untrained_policy(task: Task) -> Policy:
 
 @pytest.fixture
 def experts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own for experts."""
+    """Return a folder of its own for experts."""
     folder = tmp_path / 'experts'
     folder.mkdir()
     monkeypatch.setattr(pipeline, 'EXPERTS', folder)
@@ -39,7 +47,7 @@ def experts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def hopper(experts: Path) -> Path:
-    """An expert of the hopper that has learned nothing."""
+    """Return an expert of the hopper that has learned nothing."""
     export_onnx(untrained_policy(HOPPER), HOPPER, experts / HOPPER.expert_policy,
                 {'noise': HOPPER.default_noise})
     return experts / HOPPER.expert_policy

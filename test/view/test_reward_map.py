@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The picture of a learned reward: who has one to draw, and what the number beside it says."""
 
 from __future__ import annotations
@@ -12,7 +20,7 @@ from drail_ros import plugins
 from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.train.checkpoint import save_checkpoint
 from drail_ros.learn.train.folder import RunFolder
-from drail_ros.learn.train.settings import OnlineSettings, make_run_settings
+from drail_ros.learn.train.settings import make_run_settings, OnlineSettings
 from drail_ros.view import reward_map
 from drail_ros.view.reward_map import plot_reward_maps, roughness
 
@@ -20,7 +28,7 @@ WITH_A_LOGIT = ('airl', 'dac', 'diffail', 'drail', 'drail_un', 'gail', 'gail_gp'
 
 
 def begun_run(folder: Path, algorithm: str, weights: float | None = None) -> Path:
-    """A run of task sine as its checkpoint has it before anything is learned."""
+    """Return a run of task sine as its checkpoint has it before anything is learned."""
     run = make_run_settings({'task': 'sine', 'algorithm': algorithm, 'output_dir': str(folder),
                              'reward.width': 16, 'terminations': 'end'})
     assert isinstance(run, OnlineSettings)

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """IQ-Learn: inverse soft-Q learning (Garg et al., NeurIPS 2021, arXiv:2106.12142).
 
 The soft Q-function is itself reward and value: r(s, a) = Q(s, a) - γ V(s'), with
@@ -26,7 +34,7 @@ from drail_ros.learn.agents.implied_reward import AlgorithmSettings, ImpliedRewa
 from drail_ros.learn.agents.off_policy import OffPolicyAgent
 from drail_ros.learn.nets.mlp import Ensemble, polyak
 from drail_ros.learn.rewards.teacher import Teacher
-from drail_ros.learn.transitions import Transitions, joined
+from drail_ros.learn.transitions import joined, Transitions
 from drail_ros.settings import setting
 
 VALUE_TERMS = ('value', 'value_expert', 'first')

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """What off-policy agents share: the replay memory and the rhythm of acting and updating.
 
 In each iteration the agent takes the T · N new steps into its memory and draws, in one go, the
@@ -13,13 +21,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros.learn.agents.agent import Rollout
 from drail_ros.learn.nets.actors import SquashedGaussianActor
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.transitions import Transitions
-from drail_ros.settings import Settings, setting
+from drail_ros.settings import setting, Settings
 
 
 @dataclass(frozen=True)

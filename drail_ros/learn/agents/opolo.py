@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """OPOLO: off-policy imitation from observations (Zhu et al., NeurIPS 2020, arXiv:2102.13185).
 
 With r(s, s') = log d_E(s, s') / d_R(s, s'), the log-ratio of expert to replay that a classifier
@@ -19,14 +27,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros.learn.agents.implied_reward import AlgorithmSettings
 from drail_ros.learn.agents.off_policy import OffPolicyAgent
 from drail_ros.learn.nets.actors import GaussianActor
 from drail_ros.learn.nets.mlp import mlp
 from drail_ros.learn.rewards.teacher import Teacher
-from drail_ros.learn.transitions import Transitions, inputs_of
+from drail_ros.learn.transitions import inputs_of, Transitions
 from drail_ros.settings import setting
 
 

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """PPO (Schulman et al., 2017) with separate tanh actor and critic.
 
     L = E min(ρ A, clip(ρ, 1 ± c) A) - v E max((V - R)², (clip(V, V_old ± c) - R)²) / 2 + e H
@@ -7,13 +15,13 @@ with ρ = π(a|s) / π_old(a|s), advantages A standardised over the rollout, R =
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+import math
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros.learn.agents.advantages import generalised_advantages
 from drail_ros.learn.agents.agent import Rollout
@@ -22,7 +30,7 @@ from drail_ros.learn.nets.mlp import mlp, orthogonal
 from drail_ros.learn.nets.normalise import ReturnScaler
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.transitions import Transitions
-from drail_ros.settings import Settings, setting
+from drail_ros.settings import setting, Settings
 
 _ADAM_EPSILON = 1e-5
 """As is usual with PPO (Huang et al., The 37 Implementation Details of PPO, ICLR blog, 2022)."""

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """SAC: soft actor-critic (Haarnoja et al., 2018, arXiv:1812.05905).
 
     J_Q = E ½ (Q_i(s, a) - r - γ (1 - d) (min_j Q̄_j(s', a') - α log π(a'|s')))²     (eq. 5)
@@ -12,11 +20,11 @@ absorbing state follows, its value stands for the term in γ.
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
+import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros.learn.agents.off_policy import OffPolicyAgent, OffPolicySettings
 from drail_ros.learn.nets.mlp import Ensemble, polyak

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """ValueDICE: imitation by distribution matching (Kostrikov et al., ICLR 2020, arXiv:1912.05032).
 
 The Donsker-Varadhan form of -KL(d_π ‖ d_E), with the log-ratio written as ν minus its Bellman
@@ -14,11 +22,11 @@ as published, that is accepted. -ν plays the part of a value, -(ν - γ ν') th
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros.learn.agents.implied_reward import AlgorithmSettings, ImpliedReward
 from drail_ros.learn.agents.off_policy import OffPolicyAgent

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Masked autoregressive flows (Papamakarios et al., 2017), built of MADE (Germain et al., 2015).
 
 Each block maps x to u, u_i = (x_i - μ_i(x_{<i})) exp(-α_i(x_{<i})), with u standard normal after
@@ -13,7 +21,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn.functional import linear, relu
 
 _LARGEST_LOG_SCALE = 3.0

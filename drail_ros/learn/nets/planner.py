@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """A diffusion model of action chunks: the networks that denoise, and the planner that samples.
 
 ε_φ(A_t, t | o): a temporal U-Net, convolutions along the chunk modulated by the condition (FiLM,
@@ -10,11 +18,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros.episodes.receding_horizon import PlanShape
 from drail_ros.learn.nets.ddim import sample
-from drail_ros.learn.nets.diffusion import TIME_FEATURES, cosine_alpha_bar, time_features
+from drail_ros.learn.nets.diffusion import cosine_alpha_bar, TIME_FEATURES, time_features
 from drail_ros.learn.nets.mlp import mlp
 
 NETS = ('unet', 'mlp')

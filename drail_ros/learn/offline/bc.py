@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Behavioural cloning: regress the expert's action (Pomerleau, 1989).
 
     mse: E mean_d (π(s) - a)²         nll: -E log N(a; π(s), σ²)
@@ -10,8 +18,8 @@ the policy mean something. Observations are z-scored with the demonstrations' st
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 from typing import cast
 
 import torch
@@ -22,9 +30,9 @@ from drail_ros.learn.nets.actors import GaussianActor
 from drail_ros.learn.nets.normalise import RunningNormaliser
 from drail_ros.learn.nets.policy import Policy
 from drail_ros.learn.offline.offline_learner import (
+    decay_linearly,
     LearnerSettings,
     OfflineLearner,
-    decay_linearly,
     shuffled_pass,
 )
 from drail_ros.settings import setting

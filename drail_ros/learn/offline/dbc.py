@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """DBC: behavioural cloning augmented by a diffusion model (Wang, Chen et al., ICML 2024).
 
 With x = [s, a] and L_diff(s, a; t, ε) = mean_d (ε_φ(x_t, t) - ε)²,
@@ -29,17 +37,17 @@ from drail_ros.data.demonstrations import Demonstrations
 from drail_ros.errors import UserError
 from drail_ros.learn.nets.actors import GaussianActor
 from drail_ros.learn.nets.diffusion import (
-    DiffusionLoss,
-    NoisePredictor,
     antithetic_timesteps,
     cosine_alpha_bar,
+    DiffusionLoss,
+    NoisePredictor,
 )
 from drail_ros.learn.nets.policy import Policy
 from drail_ros.learn.offline.bc import gaussian_policy, set_std
 from drail_ros.learn.offline.offline_learner import (
+    decay_linearly,
     LearnerSettings,
     OfflineLearner,
-    decay_linearly,
     shuffled_pass,
 )
 from drail_ros.settings import setting

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Diffusion Policy: a conditional diffusion model of action chunks (Chi et al., RSS 2023).
 
     min_φ E ‖ε_φ(√ᾱ_t A + √(1 - ᾱ_t) ε, t | O) - ε‖²                            (eq. 5)
@@ -13,10 +21,10 @@ observation, an MLP, 1000 steps in training and, deterministic ones, when acting
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
+import copy
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import cast, ClassVar
 
 import torch
 from torch import Tensor
@@ -26,12 +34,12 @@ from drail_ros.errors import UserError
 from drail_ros.learn.nets.diffusion import antithetic_timesteps
 from drail_ros.learn.nets.mlp import polyak
 from drail_ros.learn.nets.normalise import RunningNormaliser
-from drail_ros.learn.nets.planner import NETS, DiffusionPlanner
+from drail_ros.learn.nets.planner import DiffusionPlanner, NETS
 from drail_ros.learn.nets.policy import PlanningPolicy
 from drail_ros.learn.offline.offline_learner import (
+    decay_linearly,
     LearnerSettings,
     OfflineLearner,
-    decay_linearly,
     shuffled_pass,
 )
 from drail_ros.settings import setting
@@ -144,6 +152,7 @@ def chunk_rows(demonstrations: Demonstrations, history: int,
     unbroken = torch.cumsum(~follows, 0) - 1
     first = row[~follows][unbroken]
     last = torch.cat([first[~follows][1:] - 1, row[-1:]])[unbroken]
+
     def window(start: int, length: int) -> Tensor:
         rows = row[:, None] + torch.arange(start, start + length)
         return torch.minimum(torch.maximum(rows, first[:, None]), last[:, None])

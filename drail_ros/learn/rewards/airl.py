@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """AIRL: a reward apart from shaping and policy (Fu, Luo & Levine, ICLR 2018, arXiv:1710.11248).
 
     f(s, a, s') = g + γ h(s') - h(s)                        (eq. 4; no h(s') after an end)
@@ -15,12 +23,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros.learn.nets.mlp import mlp
 from drail_ros.learn.rewards.discriminator import Discriminator
 from drail_ros.learn.rewards.reward_model import RewardSettings
-from drail_ros.learn.transitions import INPUTS, Transitions, input_size, inputs_of
+from drail_ros.learn.transitions import input_size, INPUTS, inputs_of, Transitions
 from drail_ros.settings import setting
 
 

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """CFIL: coupled flows estimate the log-ratio of densities (Freund et al., ICML 2023, 2305.00303).
 
 Two normalising flows p_ψ and q_φ, of the agent's and of the expert's x, make up the log-ratio
@@ -14,9 +22,9 @@ component's of a fixed share of its spread over the demonstrations.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+import math
 from typing import ClassVar
 
 import torch
@@ -24,7 +32,7 @@ from torch import Tensor
 
 from drail_ros.learn.nets.flows import MaskedAutoregressiveFlow
 from drail_ros.learn.rewards.reward_model import LearnedReward, Metrics, RewardSettings
-from drail_ros.learn.transitions import Transitions, paired_minibatches
+from drail_ros.learn.transitions import paired_minibatches, Transitions
 from drail_ros.settings import setting
 
 

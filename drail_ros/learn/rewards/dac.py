@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """DAC: discriminator-actor-critic (Kostrikov et al., ICLR 2019, arXiv:1809.02925).
 
 GAIL trained off-policy, against the whole replay memory, with a gradient penalty and an absorbing
@@ -19,7 +27,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from drail_ros.learn.rewards.discriminator import Discriminator, cross_entropy, logit_reward
+from drail_ros.learn.rewards.discriminator import cross_entropy, Discriminator, logit_reward
 from drail_ros.learn.rewards.gradient_penalty import interpolation_penalty
 from drail_ros.learn.rewards.logits import REWARD_FORMS
 from drail_ros.learn.rewards.mlp_score import MlpScore, MlpScoreSettings

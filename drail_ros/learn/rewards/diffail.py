@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """DiffAIL: the denoising error as discriminator (Wang et al., AAAI 2024, arXiv:2312.06348).
 
 With L_t(x) = mean_d (ε_φ(x_t, t) - ε)² of an unconditional ε-net and few steps T:
@@ -18,18 +26,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros.learn.nets.diffusion import (
     DiffusionLoss,
-    SinusoidalNoisePredictor,
     linear_alpha_bar,
+    SinusoidalNoisePredictor,
 )
 from drail_ros.learn.rewards.discriminator import Discriminator
 from drail_ros.learn.rewards.gradient_penalty import interpolation_penalty
 from drail_ros.learn.rewards.logits import logit_of_energy, reward_of_logit
 from drail_ros.learn.rewards.reward_model import RewardSettings
-from drail_ros.learn.transitions import Transitions, input_size, inputs_of
+from drail_ros.learn.transitions import input_size, inputs_of, Transitions
 from drail_ros.settings import setting
 
 
@@ -73,7 +81,7 @@ class FewStepDenoising(nn.Module):
         return logit_of_energy(self.diffusion.expected(self.seen(rows), draws, self._generator))
 
     def seen(self, rows: Transitions) -> Tensor:
-        """What is seen of each row, x ``[B, D]``."""
+        """Return what is seen of each row, x ``[B, D]``."""
         return inputs_of(rows, self._settings.inputs)
 
     def probability(self, x: Tensor) -> Tensor:

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Discriminators, put together from a score, a loss on scores, a reward of the score, a penalty.
 
 The score of a row is high where it looks like the expert's: a logit l, with D = sigmoid(l), or a
@@ -15,12 +23,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn.functional import softplus
 
 from drail_ros.learn.rewards.logits import reward_of_logit
 from drail_ros.learn.rewards.reward_model import Adam, MakeOptimiser, Metrics, RewardSettings
-from drail_ros.learn.transitions import Transitions, joined, paired_minibatches
+from drail_ros.learn.transitions import joined, paired_minibatches, Transitions
 
 Reward = Callable[[Transitions], Tensor]
 """Rows → rewards ``[B]``."""

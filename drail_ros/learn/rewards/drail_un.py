@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """DRAIL-UN: DRAIL's ablation with an unconditional diffusion model (Lai et al., NeurIPS 2024).
 
 With L(x) = E_{t, ε} mean_d (ε_φ(x_t, t) - ε)², which is to be low on expert data only:
@@ -15,18 +23,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros.learn.nets.diffusion import (
+    cosine_alpha_bar,
     DiffusionLoss,
     NoisePredictor,
-    cosine_alpha_bar,
     stratified_timesteps,
 )
 from drail_ros.learn.rewards.discriminator import Discriminator
 from drail_ros.learn.rewards.logits import logit_of_energy
 from drail_ros.learn.rewards.reward_model import RewardSettings
-from drail_ros.learn.transitions import Transitions, input_size, inputs_of
+from drail_ros.learn.transitions import input_size, inputs_of, Transitions
 from drail_ros.settings import setting
 
 

@@ -1,15 +1,23 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Score of a plain network: an MLP of what is seen of a transition."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros.learn.nets.mlp import mlp
 from drail_ros.learn.rewards.logits import REWARD_FORMS
 from drail_ros.learn.rewards.reward_model import RewardSettings
-from drail_ros.learn.transitions import Transitions, input_size, inputs_of
+from drail_ros.learn.transitions import input_size, inputs_of, Transitions
 from drail_ros.settings import setting
 
 
@@ -32,7 +40,7 @@ class MlpScore(nn.Module):
         self.net = mlp([size] + [settings.width] * settings.layers + [1], nn.Tanh)
 
     def seen(self, rows: Transitions) -> Tensor:
-        """What is seen of each row, x ``[B, D]``."""
+        """Return what is seen of each row, x ``[B, D]``."""
         return inputs_of(rows, self._inputs)
 
     def at(self, x: Tensor) -> Tensor:

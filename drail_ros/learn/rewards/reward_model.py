@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """What every reward model is, and the settings that learned ones share.
 
 A reward model learns to tell expert from agent transitions and pays the agent for looking like
@@ -12,10 +20,10 @@ from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
-from drail_ros.learn.transitions import INPUTS, Transitions, input_size, inputs_of
-from drail_ros.settings import Settings, setting
+from drail_ros.learn.transitions import input_size, INPUTS, inputs_of, Transitions
+from drail_ros.settings import setting, Settings
 
 Metrics = dict[str, float]
 MakeOptimiser = Callable[..., torch.optim.Optimizer]
@@ -91,5 +99,5 @@ class LearnedReward(nn.Module):
         self.optimiser.load_state_dict(state)
 
     def seen(self, rows: Transitions) -> Tensor:
-        """What is seen of each row, ``[B, D]``."""
+        """Return what is seen of each row, ``[B, D]``."""
         return inputs_of(rows, self.settings.inputs)

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """SMILING: score matching without an adversary (Wu et al., 2024, arXiv:2410.13855).
 
 Two ε-nets on what is seen of transitions, states by default: ε_E learns the expert's
@@ -14,19 +22,19 @@ Observations are normalised by the demonstrations alone, so that the frozen net 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
+import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from drail_ros.learn.nets.diffusion import (
     DiffusionLoss,
-    SinusoidalNoisePredictor,
     linear_alpha_bar,
+    SinusoidalNoisePredictor,
     stratified_timesteps,
 )
 from drail_ros.learn.rewards.reward_model import LearnedReward, Metrics, RewardSettings

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """From transitions to rewards: the reward model with its demonstrations, normalised alike."""
 
 from __future__ import annotations
@@ -57,7 +65,7 @@ class Teacher:
         return self.reward_model.reward(self._as_judged(rows))
 
     def paid(self, reward: Tensor, scale: float = 1.0) -> Tensor:
-        """What an agent that scales rewards r gets for them: scale · r + offset."""
+        """Return what an agent that scales rewards r gets for them: scale · r + offset."""
         return scale * reward + self._offset
 
     def reward_of(self, paid: Tensor) -> Tensor:

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """How the end of a task is valued: the named answers to termination bias.
 
 An episode that ends early earns no further reward. With rewards of one sign this alone teaches an
@@ -28,7 +36,7 @@ from dataclasses import replace
 import torch
 from torch.nn.functional import pad
 
-from drail_ros.learn.transitions import Transitions, joined
+from drail_ros.learn.transitions import joined, Transitions
 
 TERMINATIONS = ('end', 'absorbing', 'ignore')
 

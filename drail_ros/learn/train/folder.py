@@ -1,19 +1,27 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The folder of a run: settings, metrics, checkpoint, policies. Written here and nowhere else."""
 
 from __future__ import annotations
 
-import json
-import platform
 from collections.abc import Mapping
 from importlib.metadata import version
+import json
 from pathlib import Path
+import platform
 from typing import Any
 
 from drail_ros import __version__, settings
 from drail_ros.errors import UserError
 from drail_ros.files import write_json, write_whole
-from drail_ros.learn.train.config import RECORD, read_record
-from drail_ros.learn.train.settings import RunSettings, check_unchanged
+from drail_ros.learn.train.config import read_record, RECORD
+from drail_ros.learn.train.settings import check_unchanged, RunSettings
 
 POLICY, BEST_POLICY = 'policy.safetensors', 'policy_best.safetensors'
 

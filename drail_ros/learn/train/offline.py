@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Learning from demonstrations alone: pass over them, evaluate now and then.
 
 Drives any offline learner; the environments only judge its policy. Knows no topics, no task and
@@ -10,10 +18,10 @@ from typing import Any
 
 from drail_ros import plugins
 from drail_ros.data.demonstrations import Demonstrations
-from drail_ros.episodes.evaluate import EVALUATION_SEED, evaluate
+from drail_ros.episodes.evaluate import evaluate, EVALUATION_SEED
 from drail_ros.learn.offline.offline_learner import OfflineLearner
 from drail_ros.learn.train.compute import one_thread
-from drail_ros.learn.train.loop import OnBest, Report, TrainingLoop, evaluation_metrics
+from drail_ros.learn.train.loop import evaluation_metrics, OnBest, Report, TrainingLoop
 from drail_ros.learn.train.settings import OfflineSettings
 from drail_ros.sim.batch_sim import BatchSim
 

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Learning by acting: collect, let the reward model learn, let the agent learn from its pay.
 
 Drives any ``BatchSim``, any reward model and any agent; knows no topics, no task and no method.
@@ -5,17 +13,17 @@ Drives any ``BatchSim``, any reward model and any agent; knows no topics, no tas
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+import time
 from typing import Any
 
 import numpy as np
 import torch
 
 from drail_ros.data.demonstrations import Demonstrations
-from drail_ros.episodes.evaluate import EVALUATION_SEED, evaluate
+from drail_ros.episodes.evaluate import evaluate, EVALUATION_SEED
 from drail_ros.episodes.meter import EpisodeMeter
 from drail_ros.learn.agents.agent import Agent, Rollout
 from drail_ros.learn.nets.normalise import RunningNormaliser
@@ -23,7 +31,7 @@ from drail_ros.learn.nets.policy import Policy
 from drail_ros.learn.rewards.reward_model import RewardModel
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.train.compute import one_thread
-from drail_ros.learn.train.loop import OnBest, Report, TrainingLoop, evaluation_metrics
+from drail_ros.learn.train.loop import evaluation_metrics, OnBest, Report, TrainingLoop
 from drail_ros.learn.train.settings import OnlineSettings, plugins_of
 from drail_ros.learn.transitions import Transitions
 from drail_ros.sim.batch_sim import BatchSim, State
@@ -129,7 +137,7 @@ class Trainer(TrainingLoop):
         self.episodes.set_state(episodes)
 
     def _rollout_state(self) -> tuple[torch.Tensor, State]:
-        """What a rollout changes beside the simulation."""
+        """Return what a rollout changes beside the simulation."""
         return self.generator.get_state(), self.episodes.get_state()
 
     def _collect(self) -> Rollout:
@@ -162,7 +170,7 @@ class Trainer(TrainingLoop):
                               terminated=column(self._without_value(d.terminated)))
 
     def _without_value(self, terminated: np.ndarray) -> np.ndarray:
-        """Ends after which no value follows, of all ends of the task."""
+        """Return the ends after which no value follows, of all ends of the task."""
         return terminated & (self.run_settings.terminations != 'ignore')
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
@@ -175,4 +183,3 @@ class Trainer(TrainingLoop):
         if self.device.type == 'cuda':
             torch.cuda.synchronize()
         self.seconds[part] += time.perf_counter() - began
-

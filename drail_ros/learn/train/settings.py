@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Settings of a run: chosen by task, algorithm and preset, overridden by a file and the user."""
 
 from __future__ import annotations
@@ -8,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from drail_ros import plugins, settings
-from drail_ros.errors import UserError, unknown_name
+from drail_ros.errors import unknown_name, UserError
 from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.rewards.reward_model import RewardSettings
 from drail_ros.learn.rewards.terminations import TERMINATIONS
 from drail_ros.learn.train.config import read_config
-from drail_ros.learn.train.names import CHOSEN_FIRST, PRESETS, agents, algorithms
+from drail_ros.learn.train.names import agents, algorithms, CHOSEN_FIRST, PRESETS
 from drail_ros.presets.rule import Chosen, Rule
-from drail_ros.settings import Settings, setting
+from drail_ros.settings import setting, Settings
 from drail_ros.tasks.task import Task
 
 

@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """A batch simulated by other processes: the trainer's side, apart from what carries messages.
 
 Every request has a sequence number and is repeated until each simulator has answered it, so
@@ -12,30 +20,30 @@ simulator that it works with refuses, or all are held by another trainer.
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+import time
 from typing import Protocol
+import uuid
 
 import numpy as np
 
 from drail_ros.errors import UserError
 from drail_ros.sim.batch_sim import State, Step
 from drail_ros.sim.remote.messages import (
+    Advance,
+    Assign,
+    decode,
+    Heartbeat,
     LEASE_S,
     LONGEST_LOG,
     MOST_SIMULATORS,
-    STATUS_PERIOD_S,
-    Advance,
-    Assign,
-    Heartbeat,
     Refusal,
     Release,
     Result,
     Snapshot,
     Status,
-    decode,
+    STATUS_PERIOD_S,
     whoami,
 )
 from drail_ros.sim.remote.results import check_result, joined

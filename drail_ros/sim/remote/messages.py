@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """What a trainer and its simulators say to each other, typed; times and limits both keep.
 
 Requests: ``Assign`` (to one simulator), ``Advance``, ``Snapshot``, ``Heartbeat`` and ``Release``
@@ -7,21 +15,21 @@ Requests: ``Assign`` (to one simulator), ``Advance``, ``Snapshot``, ``Heartbeat`
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from drail_ros.sim.batch_sim import State
 from drail_ros.sim.remote.wire import (
+    is_count,
     LONGEST_TEXT,
     MalformedMessageError,
     Packet,
-    is_count,
     unpack,
 )
 from drail_ros.tasks.task import Array

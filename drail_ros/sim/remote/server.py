@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """The simulator's side of training over messages, apart from what carries them.
 
 A simulator is a stateless worker: a trainer assigns it a slice of the batch together with the
@@ -11,8 +19,8 @@ done is refused.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
+import uuid
 
 import numpy as np
 
@@ -22,17 +30,17 @@ from drail_ros.sim.batch_sim import State
 from drail_ros.sim.episodes import EpisodicSim
 from drail_ros.sim.make import make_sim
 from drail_ros.sim.remote.messages import (
-    LEASE_S,
     Advance,
     Assign,
+    decode,
     Heartbeat,
+    LEASE_S,
     Message,
     Refusal,
     Release,
     Result,
     Snapshot,
     Status,
-    decode,
     whoami,
 )
 from drail_ros.sim.remote.results import arrays_of

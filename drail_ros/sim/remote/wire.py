@@ -1,3 +1,11 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Bytes on the channel: named arrays and a few facts, and how facts are read with suspicion.
 
 The bytes are a safetensors blob: self-describing, checked on reading, nothing executable in it.
@@ -7,10 +15,10 @@ Whoever can write to the channel can write anything, so every fact has a type an
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+import json
+import sys
 from typing import Any, NoReturn
 
 import numpy as np

@@ -1,15 +1,23 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Nothing that arrives ends a process: it is ignored or refused, and the exchange goes on."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
+import json
 from typing import Any
 
+from network import actions, assert_same, local_steps, Network, NUM_ENVS, remote, TASK
 import numpy as np
 import pytest
-from network import NUM_ENVS, TASK, Network, actions, assert_same, local_steps, remote
 from safetensors.numpy import save
 
 from drail_ros.errors import UserError
@@ -17,15 +25,15 @@ from drail_ros.sim.make import make_sim
 from drail_ros.sim.remote.messages import (
     Advance,
     Assign,
+    decode,
     Heartbeat,
     Refusal,
     Result,
     Snapshot,
     Status,
-    decode,
 )
 from drail_ros.sim.remote.server import BatchServer
-from drail_ros.sim.remote.wire import PROTOCOL, MalformedMessageError, Packet
+from drail_ros.sim.remote.wire import MalformedMessageError, Packet, PROTOCOL
 from drail_ros.tasks.task import Array
 
 SIZE, WIDTH = TASK.observation_size, TASK.action_size
@@ -46,12 +54,12 @@ Forge = Callable[[Exchange], bytes]
 
 
 def written(header: str, arrays: dict[str, Array] | None = None) -> bytes:
-    """A message with any text where its JSON should be."""
+    """Return a message with any text where its JSON should be."""
     return save(arrays or {}, {'message': header})
 
 
 def header(**changes: str) -> Forge:
-    """A heartbeat with some of its JSON replaced; empty: left out."""
+    """Return a heartbeat with some of its JSON replaced; empty: left out."""
     def forge(exchange: Exchange) -> bytes:
         parts = {'protocol': json.dumps(PROTOCOL), 'kind': '"heartbeat"',
                  'session': json.dumps(exchange.session), 'sequence': str(exchange.sequence),
@@ -61,7 +69,7 @@ def header(**changes: str) -> Forge:
 
 
 def changed(packet: Packet, facts: dict[str, Any], arrays: dict[str, Array | None]) -> bytes:
-    """A message with facts and arrays replaced; None: left out."""
+    """Return a message with facts and arrays replaced; None: left out."""
     return Packet(packet.kind, packet.session, packet.sequence,
                   {k: v for k, v in {**packet.facts, **facts}.items() if v is not None},
                   {k: v for k, v in {**packet.arrays, **arrays}.items() if v is not None}).pack()
@@ -69,7 +77,7 @@ def changed(packet: Packet, facts: dict[str, Any], arrays: dict[str, Array | Non
 
 def step(facts: dict[str, Any] | None = None, share: object = (0, NUM_ENVS),
          **arrays: Array | None) -> Forge:
-    """The trainer's next request, changed."""
+    """Return the trainer's next request, changed."""
     def forge(exchange: Exchange) -> bytes:
         packet = Packet('step', exchange.session, exchange.sequence,
                         {'simulators': {exchange.simulator: share}}, {'actions': actions(0)})
@@ -79,7 +87,7 @@ def step(facts: dict[str, Any] | None = None, share: object = (0, NUM_ENVS),
 
 def assign(session: str = OTHER, arrays: dict[str, Array | None] | None = None,
            **facts: object) -> Forge:
-    """An assignment to the simulator, changed."""
+    """Return an assignment to the simulator, changed."""
     def forge(exchange: Exchange) -> bytes:
         packet = Packet('assign', session, 1, {
             'to': exchange.simulator, 'owner': 'somebody', 'task': TASK.name, 'noise': 1.0,
@@ -223,7 +231,7 @@ def test_what_is_wanted_is_simulated() -> None:
 
 
 def result(facts: dict[str, Any] | None = None, **arrays: Array | None) -> Forge:
-    """The simulator's next answer, changed."""
+    """Return the simulator's next answer, changed."""
     good = {'obs': np.zeros((NUM_ENVS, SIZE), np.float32),
             'final_obs': np.zeros((NUM_ENVS, SIZE), np.float32),
             'reward': np.zeros(NUM_ENVS, np.float32),

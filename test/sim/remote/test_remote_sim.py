@@ -1,10 +1,18 @@
+# Copyright 2026 drail_ros maintainers
+# Licensed under the Apache License, Version 2.0 (the "License"); you may not use this file except
+# in compliance with the License. You may obtain a copy of the License at
+# http://www.apache.org/licenses/LICENSE-2.0 Unless required by applicable law or agreed to in
+# writing, software distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
+# language governing permissions and limitations under the License.
+
 """Training over messages: exactly once, whatever the messages and the simulators suffer."""
 
 from __future__ import annotations
 
+from network import actions, assert_same, local_steps, Network, NUM_ENVS, remote, TASK
 import numpy as np
 import pytest
-from network import NUM_ENVS, TASK, Network, actions, assert_same, local_steps, remote
 
 from drail_ros.errors import UserError
 from drail_ros.sim.make import make_sim
