@@ -40,7 +40,7 @@ def test_cosine_schedule_follows_its_formula() -> None:
         assert alpha_bar[step - 1].item() == pytest.approx(f(step) / f(0), rel=5e-3)
     beta = 1 - alpha_bar[1:] / alpha_bar[:-1]
     assert (beta > 0.99e-4).all() and (beta < 0.99991).all()
-    assert alpha_bar[-1] < 1e-6
+    assert alpha_bar[-1] < 1e-6 and beta[-1].item() == pytest.approx(0.9999)
 
 
 def test_antithetic_timesteps_come_in_pairs() -> None:

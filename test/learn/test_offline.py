@@ -25,7 +25,7 @@ from drail_ros.episodes.evaluate import evaluate
 from drail_ros.errors import UserError
 from drail_ros.files import read_tensors
 from drail_ros.learn.nets.diffusion import cosine_alpha_bar
-from drail_ros.learn.offline.bc import Bc, BcSettings, MIN_STD, negative_log_likelihood
+from drail_ros.learn.offline.bc import Bc, BcSettings, negative_log_likelihood
 from drail_ros.learn.offline.dbc import Dbc, DbcSettings
 from drail_ros.learn.offline.offline_learner import decay_linearly, OfflineLearner, shuffled_pass
 from drail_ros.learn.train.checkpoint import load_checkpoint, save_checkpoint
@@ -148,8 +148,8 @@ def test_cloning_finds_mean_and_std_of_noisy_actions(loss: str) -> None:
 def test_std_has_a_floor_where_actions_are_fitted_exactly() -> None:
     data = demonstrations(np.zeros((1, 101, 1)), np.full((1, 101, 1), 0.2))
     last = learn(make('bc', data, loss='nll', learning_rate=3e-2, epochs=300), 300)[-1]
-    assert last['bc/std'] == pytest.approx(MIN_STD)
-    assert last['bc/loss'] > math.log(MIN_STD) + 0.5 * math.log(2 * math.pi) - 1e-6
+    assert last['bc/std'] == pytest.approx(0.01)
+    assert last['bc/loss'] > math.log(0.01) + 0.5 * math.log(2 * math.pi) - 1e-6
 
 
 def test_step_size_falls_linearly_and_so_after_a_resume() -> None:
@@ -240,6 +240,16 @@ def test_the_diffusion_model_is_frozen_while_the_policy_learns() -> None:
     learn(learner, 2, begun=2)
     assert all(torch.equal(a, b) for a, b in zip(model, learner.diffusion.parameters()))
     assert not all(torch.equal(a, b) for a, b in zip(policy, learner.policy.parameters()))
+
+
+def test_the_policy_descends_both_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """(π - 0.2)² + c max(0, 0.6 - π): slope 2 (π - 0.2) - c is zero at 0.2 + c / 2."""
+    data = demonstrations(np.zeros((1, 101, 1)), np.full((1, 101, 1), 0.2))
+    learner = make('dbc', data, diffusion_weight=0.4, epochs=60, diffusion_epochs=1)
+    assert isinstance(learner, Dbc)
+    monkeypatch.setattr(learner, 'excess', lambda obs, action, expert: (0.6 - action[:, 0]).relu())
+    learn(learner, 59, begun=1)
+    assert learner.policy.act(np.zeros((1, 1), np.float32)).item() == pytest.approx(0.4, abs=0.02)
 
 
 def test_the_policy_needs_passes() -> None:

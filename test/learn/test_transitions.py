@@ -79,8 +79,8 @@ def test_fewer_rows_than_a_minibatch_are_one_minibatch() -> None:
 class Counting:
     """Readings: steps taken, and how many there are to be: 2 or 5 by the environment's chance."""
 
-    def reset(self, rng: np.random.Generator) -> Array:
-        return np.array([0.0, rng.choice([2.0, 5.0])])
+    def reset(self, ids: Array, rngs: list[np.random.Generator]) -> Array:
+        return np.array([[0.0, rng.choice([2.0, 5.0])] for rng in rngs])
 
     def step(self, readings: Array, actions: Array) -> Array:
         return readings + [1.0, 0.0]
