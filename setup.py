@@ -58,7 +58,6 @@ setup(
             'ros-sensor-msgs',
             'ros-std-msgs',
             'ros-std-srvs',
-            'ros-trajectory-msgs',
             'ros-visualization-msgs',
         ],
         'gpu': ['onnxruntime-gpu>=1.20'],

@@ -76,7 +76,7 @@ def compare(node: rclpy.node.Node, options: argparse.Namespace, folder: Path) ->
                                  'output_dir': str(folder / side.replace(' ', '_'))})
         task = task_of(run)
         if side == 'topics':
-            sim = RemoteSim(TopicChannel(node, lambda: False), task, run.num_envs, run.noise)
+            sim = RemoteSim(TopicChannel(node), task, run.num_envs, run.noise)
             node.create_timer(HEARTBEAT_PERIOD_S, sim.heartbeat)
         else:
             sim = make_sim(task, run.num_envs, run.noise)

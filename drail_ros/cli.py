@@ -328,7 +328,8 @@ def _up(stack: str, assignments: Sequence[str]) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     """Learn to push, then serve the result to the simulated robot; a second call resumes."""
-    output = 'runs/demo'
+    output = dict(word.split(':=', 1) for word in options.assignments if ':=' in word).get(
+        'output_dir', 'runs/demo')
     status = _up('train_fetch', [f'output_dir:={output}', 'resume:=auto', 'stop_at_success:=0.95',
                                  *options.assignments])
     if status:

@@ -15,11 +15,12 @@ and no topics.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+import contextlib
 from dataclasses import dataclass
 from functools import partial
 import os
 from pathlib import Path
-import shutil
+import tempfile
 import threading
 from typing import Any
 
@@ -125,12 +126,11 @@ def demonstrations_for(run: RunSettings,
     path = Path(run.demo_path) if run.demo_path else expert_demonstrations_path(task)
     if not run.demo_path and not (path / 'dataset.json').exists():
         say(f'collecting {task.demonstrations} demonstrations of the expert into {path}')
-        beside = path.with_name(f'{path.name}.{os.getpid()}')
-        say(collect_demonstrations(task, beside))
-        try:
-            beside.rename(path)
-        except OSError:  # another process was quicker; its demonstrations are the same
-            shutil.rmtree(beside)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f'{path.name}.', dir=path.parent) as beside:
+            say(collect_demonstrations(task, Path(beside) / path.name))
+            with contextlib.suppress(OSError):  # another process was quicker, with the same
+                (Path(beside) / path.name).rename(path)
     demonstrations = load(path, task)
     return demonstrations.subset(run.transitions) if run.transitions else demonstrations
 
@@ -159,7 +159,7 @@ def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim
         nonlocal exported
         written = export_onnx(policy, task_of(run), folder / EXPORTED_POLICY, info)
         exported = ExportedPolicy(folder / EXPORTED_POLICY, info['step'], written.sha256)
-        if on_policy:
+        if on_policy and not should_stop():  # who is cut short has nothing to offer
             on_policy(exported)
 
     trainer: TrainingLoop

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 import signal
 import subprocess
-import threading
 import time
 
 _POLL_S = 0.05
@@ -34,15 +33,20 @@ def end_all(processes: Sequence[subprocess.Popen], ending: Sequence[tuple[int, f
 
     ``ending`` names signals and how many seconds there are to obey each; main thread only.
     """
-    insisted = threading.Event()
-    with _signals(insisted.set):
+    insisted = False
+
+    def insist() -> None:
+        nonlocal insisted
+        insisted = True
+
+    with _signals(insist):
         for number, grace_s in ending:
-            insisted.clear()
+            insisted = False
             alive = [process for process in processes if process.poll() is None]
             for process in alive:
                 process.send_signal(number)
             until = time.monotonic() + grace_s
-            while alive and time.monotonic() < until and not insisted.is_set():
+            while alive and time.monotonic() < until and not insisted:
                 time.sleep(_POLL_S)
                 alive = [process for process in alive if process.poll() is None]
             if not alive:

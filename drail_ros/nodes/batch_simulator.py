@@ -54,6 +54,7 @@ class BatchSimulator:
         malformed = self._server.malformed
         answer = self._server.handle(message.data.tobytes(), time.monotonic())
         if answer is not None:
+            self._server.heard(time.monotonic())
             self._publisher.publish(to_message(answer))
             self._steps += self._server.sim.num_envs if self._server.sim else 0
         if self._server.malformed > malformed:

@@ -11,14 +11,12 @@
 from __future__ import annotations
 
 import array
-from collections.abc import Callable
+import contextlib
 import queue
 
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import UInt8MultiArray
-
-from drail_ros.sim.batch_sim import SimulationStopped
 
 ACTIONS, STEPS = 'batch/actions', 'batch/steps'
 """Trainer → simulators, simulators → trainer; relative names."""
@@ -35,29 +33,20 @@ def to_message(content: bytes) -> UInt8MultiArray:
 class TopicChannel:
     """The trainer's end: a Channel over a node's topics. The node must spin in another thread."""
 
-    def __init__(self, node: Node, stop: Callable[[], bool]) -> None:
+    def __init__(self, node: Node) -> None:
         self._received: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._publisher = node.create_publisher(UInt8MultiArray, ACTIONS, QOS)
         node.create_subscription(UInt8MultiArray, STEPS, self._arrived, QOS)
-        self._stop = stop
 
     def send(self, content: bytes) -> None:
         """Publish to every simulator."""
         self._publisher.publish(to_message(content))
 
     def receive(self, timeout_s: float) -> bytes | None:
-        """Return the next message, or None after ``timeout_s``.
-
-        Raises:
-            SimulationStopped: the node was asked to stop, and nothing arrives.
-
-        """
-        try:
+        """Return the next message, or None after ``timeout_s``."""
+        with contextlib.suppress(queue.Empty):
             return self._received.get(timeout=timeout_s)
-        except queue.Empty:
-            if self._stop():
-                raise SimulationStopped from None
-            return None
+        return None
 
     def _arrived(self, message: UInt8MultiArray) -> None:
         self._received.put(message.data.tobytes())

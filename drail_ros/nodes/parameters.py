@@ -11,10 +11,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
 from drail_ros.errors import unknown_name
 from drail_ros.settings import Scalar, Spec
@@ -52,7 +59,17 @@ def declare(node: Node, specs: Iterable[Spec],
         if node.has_parameter(name):
             node.undeclare_parameter(name)
         node.declare_parameter(name, resolved[name], _descriptor(spec), ignore_override=True)
+    node.add_on_set_parameters_callback(partial(_refuse_unknown, known))
     return resolved
+
+
+def _refuse_unknown(known: Mapping[str, Spec], parameters: Iterable[Parameter]
+                    ) -> SetParametersResult:
+    for parameter in parameters:
+        if parameter.name not in (*known, *_ALWAYS):
+            return SetParametersResult(successful=False, reason=str(
+                unknown_name('parameter', parameter.name, known)))
+    return SetParametersResult(successful=True)
 
 
 def _descriptor(spec: Spec) -> ParameterDescriptor:

@@ -90,7 +90,8 @@ class RobotSimulator:
         self._result = node.create_publisher(String, 'episode', latched)
         command = self._task.command
         assert command
-        node.create_subscription(message_type(command.message), command.topic, self._commanded, 1)
+        self._commands = node.create_subscription(message_type(command.message), command.topic,
+                                                  self._commanded, 1)
         node.create_service(Trigger, '~/reset', self._reset)
         node.create_service(SetBool, '~/pause', self._pause)
         node.create_service(Trigger, '~/step', self._step_service)
@@ -111,8 +112,7 @@ class RobotSimulator:
 
     def _tick(self) -> None:
         """Real time: the latest command holds until the next one."""
-        assert self._task.command
-        if not self._paused and self._node.count_publishers(self._task.command.topic):
+        if not self._paused and self._node.count_publishers(self._commands.topic_name):
             self._step()
         self._publish()
 

@@ -9,8 +9,8 @@
 """How every node of this package starts and ends, written once.
 
 Ctrl-C, SIGTERM and a closed terminal are asked for, not suffered: rclpy's own signal handlers are
-off, so the node can still publish while it puts things in order. What a callback raises is logged
-and counted, for nothing that arrives on a topic may end a node; what is the user's to mend is
+off, so the node can still publish while it puts things in order. What a callback raises is
+logged, for nothing that arrives on a topic may end a node; what is the user's to mend is
 told on the terminal and on ``/rosout``, without a traceback.
 """
 
@@ -20,15 +20,19 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 import signal
+import sys
 import threading
 import time
 import traceback
 from typing import TypeVar
 
+from rcl_interfaces.msg import Log
 import rclpy
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import qos_profile_rosout_default
 from rclpy.signals import SignalHandlerOptions
 from rclpy.timer import Timer
 
@@ -38,21 +42,20 @@ _SPIN_PERIOD_S = 0.2
 _LONGEST_LINGER_S = 20.0
 _SAME_CTRL_C_S = 1.0
 """A terminal signals the whole group, and a launcher its nodes: one Ctrl-C may arrive twice."""
-_ROSOUT_WAIT_S = 1.0
+_ROSOUT_WAIT_S = 3.0
 """How long a failing node waits for somebody to hear it on /rosout."""
-_DELIVERY_S = 0.1
+_POLL_S = 0.05
 
 
 class Stop:
     """Says whether the node was asked to end, and with which exit status.
 
-    Ctrl-C cuts work short (130); to a node that only answers others it is the normal end (0).
+    A signal cuts work short (130); to a node that only answers others it is the normal end (0).
     """
 
     def __init__(self, has_work: bool) -> None:
         self._has_work = has_work
-        self._event = threading.Event()
-        self._asked_at = 0.0
+        self._asked, self._asked_at = False, 0.0
         self._may_interrupt = False
         self.status = 0
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -60,16 +63,12 @@ class Stop:
 
     def __call__(self) -> bool:
         """Return whether to end."""
-        return self._event.is_set()
+        return self._asked
 
     def request(self, status: int = 0) -> None:
         """End with this exit status."""
         self.status = status
-        self._event.set()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait; return whether to end."""
-        return self._event.wait(timeout_s)
+        self._asked, self._asked_at = True, time.monotonic()
 
     @contextmanager
     def interrupting(self) -> Iterator[None]:
@@ -85,8 +84,7 @@ class Stop:
     def _signalled(self, number: int, frame: object) -> None:
         insisted = self() and time.monotonic() - self._asked_at > _SAME_CTRL_C_S
         if not self():
-            self._asked_at = time.monotonic()
-            self.request(INTERRUPTED if number == signal.SIGINT and self._has_work else 0)
+            self.request(INTERRUPTED if self._has_work else 0)
         if insisted or self._may_interrupt:
             self._may_interrupt = False
             raise KeyboardInterrupt
@@ -126,8 +124,13 @@ def run_node(make: Callable[[Stop], N], args: Sequence[str] | None = None,
     still need it: one Ctrl-C reaches all nodes of a launcher, and who saves last needs its peers.
     With ``work`` callbacks run in another thread, and this one does the work.
     """
-    rclpy.init(args=list(args) if args is not None else None,
-               signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=list(args) if args is not None else None,
+                   signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:
+        print(f'[FATAL] ROS arguments or a parameter file cannot be read: {error}',
+              file=sys.stderr, flush=True)
+        return 1
     stop = Stop(has_work=work is not None)
     node = make(stop)
     try:
@@ -153,8 +156,8 @@ def run_node(make: Callable[[Stop], N], args: Sequence[str] | None = None,
 
 def _linger(executor: SingleThreadedExecutor, node: N, is_needed: Callable[[N], bool]) -> None:
     if is_needed(node):
-        node.get_logger().info('still needed: ends when it no longer is; a second Ctrl-C ends it '
-                               'at once')
+        node.get_logger().info(f'still needed: ends when it no longer is, or in '
+                               f'{_LONGEST_LINGER_S:g} s; a second Ctrl-C ends it at once')
     until = time.monotonic() + _LONGEST_LINGER_S
     _spin(executor, node, lambda: not is_needed(node) or time.monotonic() > until)
 
@@ -186,9 +189,12 @@ def _spin(executor: SingleThreadedExecutor, node: Node, is_over: Callable[[], bo
 
 
 def _tell(node: Node, problem: str) -> None:
-    """Log why the node ends, and let /rosout carry it to whoever listens."""
-    node.get_logger().fatal(problem)
+    """Print why the node ends, and tell it to whoever listens to /rosout or soon will."""
+    print(f'[FATAL] [{node.get_fully_qualified_name()}]: {problem}', file=sys.stderr, flush=True)
+    publisher = node.create_publisher(Log, '/rosout', qos_profile_rosout_default)
     until = time.monotonic() + _ROSOUT_WAIT_S
-    while not node.count_subscribers('/rosout') and time.monotonic() < until:
-        time.sleep(_DELIVERY_S)
-    time.sleep(_DELIVERY_S)
+    while not publisher.get_subscription_count() and time.monotonic() < until:
+        time.sleep(_POLL_S)
+    publisher.publish(Log(stamp=node.get_clock().now().to_msg(), level=Log.FATAL,
+                          name=node.get_logger().name, msg=problem))
+    publisher.wait_for_all_acked(Duration(seconds=_ROSOUT_WAIT_S))

@@ -116,13 +116,14 @@ class TrainerNode(RunnableNode):
         if isinstance(run, OfflineSettings):
             return make_sim(task_of(run), run.num_envs, run.noise)
         self._phase = 'waiting for simulators'
-        sim = RemoteSim(TopicChannel(self, self.stop), task_of(run), run.num_envs, run.noise,
-                        simulators=self._simulators, warn=self.get_logger().warning)
+        sim = RemoteSim(TopicChannel(self), task_of(run), run.num_envs, run.noise,
+                        simulators=self._simulators, should_stop=self.stop,
+                        warn=self.get_logger().warning)
         steady_timer(self, HEARTBEAT_PERIOD_S, sim.heartbeat)
         return sim
 
     def _should_stop(self) -> bool:
-        while not self._running.is_set() and not self.stop():
+        while not (self._running.is_set() or self.stop() or self._save_asked.is_set()):
             self._running.wait(0.2)
         return self.stop()
 

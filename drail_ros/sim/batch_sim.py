@@ -8,8 +8,8 @@
 
 """The protocol of N environments stepped at once.
 
-Implementations are in this folder and, over topics, in ``nodes/``; the training loop cannot tell
-them apart.
+Implementations are in this folder and, over messages, in ``remote/``; the training loop cannot
+tell them apart.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from fnmatch import fnmatchcase
 import os
 from pathlib import Path
 import sys
+from typing import Any
 
 import yaml
 
@@ -122,8 +123,9 @@ class Stack:
         if executable == TRAINER:
             parameters.update(parse_assignments(given.get('settings', '')))
         if executable == SIMULATOR and simulators > 1:
-            # They share the cores; those after the first find no entry in a parameter file.
-            parameters['mode'] = 'batch'
+            parameters['mode'] = 'batch'  # those after the first are in no parameter file
+        if executable == SIMULATOR and simulators > 1 and (
+                name != SIMULATOR or not given.get('params_file')):
             parameters['threads'] = str(max((os.cpu_count() or 1) // simulators, 1))
         if given.get('use_sim_time'):
             parameters['use_sim_time'] = given['use_sim_time'] == 'true'
@@ -140,8 +142,8 @@ class Stack:
             raise UserError(f'params_file {path} does not exist', expected='a ROS parameter file',
                             do='leave it out for the defaults of the stack')
         try:
-            keys = list(yaml.safe_load(path.read_text('utf-8')) or {})
-        except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+            keys = _node_keys(yaml.safe_load(path.read_text('utf-8')) or {})
+        except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
             raise UserError(f'params_file {path} cannot be read', found=error,
                             expected='YAML: node → ros__parameters → name: value') from error
         namespace = given.get('namespace', '').strip('/')
@@ -151,6 +153,13 @@ class Stack:
                             found=', '.join(map(str, keys)) or 'an empty file',
                             expected=', '.join(full),
                             do=f'write /**/{self.main}: to mean it in any namespace')
+
+
+def _node_keys(tree: Mapping[str, Any], above: str = '') -> list[str]:
+    """Keys of a parameter file down to those of nodes, nested namespaces joined."""
+    return [found for name, below in tree.items() for key in [f'{above}/{name}'.lstrip('/')]
+            for found in ([key] if 'ros__parameters' in below or not hasattr(below, 'items')
+                          else _node_keys(below, key))]
 
 
 def _matches(key: str, full_name: str) -> bool:

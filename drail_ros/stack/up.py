@@ -16,6 +16,7 @@ simulator that died is started again, and any other death ends all and is a fail
 from __future__ import annotations
 
 from collections.abc import Sequence
+import contextlib
 import os
 import signal
 import subprocess
@@ -53,9 +54,17 @@ def up(name: str, assignments: Sequence[str]) -> int:
     stack = STACKS[name]
     given = {argument.name: argument.default for argument in stack.arguments}
     given |= dict(_split(assignment) for assignment in assignments)
+    nodes = stack.start(given)
+    processes: list[_Process] = []
     with ended_like_ctrl_c():
-        return _watch([_Process(node, _command(stack, node, given)) for node in
-                       stack.start(given)])
+        try:
+            for node in nodes:
+                processes.append(_Process(node, _command(stack, node, given)))
+            return _watch(processes)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        finally:
+            _end(processes)
 
 
 def _split(assignment: str) -> tuple[str, str]:
@@ -107,27 +116,27 @@ class _Process:
     def _print(self) -> None:
         assert self.process.stdout
         for line in self.process.stdout:
-            print(f'[{self.node.name}] {line.decode(errors="replace").rstrip()}', flush=True)
+            with contextlib.suppress(OSError):  # nobody reads; the node must not wait for that
+                print(f'[{self.node.name}] {line.decode(errors="replace").rstrip()}', flush=True)
 
 
 def _watch(processes: list[_Process]) -> int:
-    """Wait for the main node, the last one, and end the others; return the exit status."""
+    """Wait for the main node, the last one; return the exit status."""
     main = processes[-1]
-    try:
-        while main.process.poll() is None:
-            time.sleep(_POLL_S)
-            for process in processes[:-1]:
-                if process.process.poll() is not None and not _revived(process):
-                    return process.process.returncode or 1
-        return main.process.returncode
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    finally:
-        # The main node first: a trainer still needs its simulators to finish.
-        end_all([main.process], _ENDING)
-        end_all([process.process for process in processes], _ENDING)
-        for process in processes:
-            process.printer.join(timeout=2.0)
+    while main.process.poll() is None:
+        time.sleep(_POLL_S)
+        for process in processes[:-1]:
+            if process.process.poll() is not None and not _revived(process):
+                return process.process.returncode or 1
+    return main.process.returncode
+
+
+def _end(processes: list[_Process]) -> None:
+    """End the main node first: a trainer still needs its simulators to finish."""
+    end_all([process.process for process in processes[-1:]], _ENDING)
+    end_all([process.process for process in processes], _ENDING)
+    for process in processes:
+        process.printer.join(timeout=2.0)
 
 
 def _revived(process: _Process) -> bool:

@@ -81,7 +81,8 @@ class Terminal:
         """Process ids of the nodes of one kind that were started from here."""
         found = []
         for pid in descendants(self.pid):
-            words = Path(f'/proc/{pid}/cmdline').read_bytes().decode().split('\0')
+            with contextlib.suppress(OSError):  # it has just ended
+                words = Path(f'/proc/{pid}/cmdline').read_bytes().decode().split('\0')
             if any(word.endswith((f'/{executable}', f'.nodes.{executable}')) for word in words):
                 found.append(pid)
         return found
@@ -113,7 +114,7 @@ def descendants(pid: int) -> list[int]:
     try:
         children = [int(word) for task in Path(f'/proc/{pid}/task').iterdir()
                     for word in (task / 'children').read_text().split()]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
     return children + [below for child in children for below in descendants(child)]
 

@@ -86,6 +86,10 @@ class Replay:
         """Hold what was held."""
         self.added, self._rows = state['added'], dict(state['rows'])
 
+    def to(self, device: torch.device) -> None:
+        """Move what is held."""
+        self._rows = {name: column.to(device) for name, column in self._rows.items()}
+
 
 class OffPolicyAgent(nn.Module):
     """Base of off-policy agents: they say what one update is."""
@@ -141,6 +145,7 @@ class OffPolicyAgent(nn.Module):
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state['optimisers'][name])
         self.replay.load_state_dict(state['replay'])
+        self.replay.to(self.generator.device)
         self._due = state['due']
 
     @torch.no_grad()

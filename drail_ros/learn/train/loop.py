@@ -56,6 +56,7 @@ class TrainingLoop(ABC):
         global_seed(run.seed)
         self._demonstrations_hash = demonstrations.content_hash() if demonstrations else ''
         self.step, self.best = 0, -math.inf
+        self.should_stop: Callable[[], bool] = lambda: False
         self._unfinished: dict[str, float] | None = None
         """Metrics of an iteration that was learned from but not yet judged and logged."""
 
@@ -70,6 +71,10 @@ class TrainingLoop(ABC):
         self.folder = RunFolder(run, self._demonstrations_hash)
         if self.folder.checkpoint.exists():
             state = load_checkpoint(self.folder.checkpoint)
+            if state['device'] != self.device.type:
+                raise UserError(f'the run in {self.folder.path} learned on another device',
+                                found=self.device.type, expected=state['device'],
+                                do=f'continue on a machine with it, with device {state["device"]}')
             self.step, self.best = state['step'], state['best']
             self._unfinished = state['unfinished']
             self.load_state(state)
@@ -83,23 +88,34 @@ class TrainingLoop(ABC):
 
         Where simulators fell silent after that, the iteration they cut off is left out.
         """
+        self.should_stop = should_stop
         try:
             if self._unfinished is not None:
                 self._finish_iteration(self._unfinished)
-            while not self.is_finished() and not should_stop():
+            while not self.is_finished() and not self._stops(save_asked):
                 self._unfinished = self.iterate()
                 self._finish_iteration(self._unfinished)
-                asked = save_asked is not None and save_asked.is_set()
-                if asked or self.is_due(self.run_settings.checkpoint_every):
+                if self.is_due(self.run_settings.checkpoint_every):
                     self.save()
-                    if save_asked is not None:
-                        save_asked.clear()
         except SimulationStopped:
             if self._unfinished is None:
                 self.rewind()
+        except KeyboardInterrupt:
+            if self._unfinished is not None:  # all that an iteration changes is done
+                self.save()
+            raise
         finally:
             self.folder.close()
         self.save()
+
+    def _stops(self, save_asked: threading.Event | None) -> bool:
+        """Whether to stop; first saves if that is asked for, and asks again."""
+        stops = self.should_stop()
+        while save_asked is not None and save_asked.is_set():
+            save_asked.clear()
+            self.save()
+            stops = self.should_stop()
+        return stops
 
     def _finish_iteration(self, metrics: dict[str, float]) -> None:
         if self.is_due(self.run_settings.evaluate_every):
@@ -177,8 +193,9 @@ class TrainingLoop(ABC):
                 'seed': run.seed, 'step': self.step, 'demonstrations': self._demonstrations_hash}
 
     def _whole_state(self) -> dict[str, Any]:
-        return {'step': self.step, 'best': self.best, 'unfinished': self._unfinished,
-                'generator': self.generator.get_state(), **self.state()}
+        return {'device': self.device.type, 'step': self.step, 'best': self.best,
+                'unfinished': self._unfinished, 'generator': self.generator.get_state(),
+                **self.state()}
 
 
 def evaluation_metrics(prefix: str, result: Evaluation) -> dict[str, float]:

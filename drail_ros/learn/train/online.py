@@ -34,7 +34,7 @@ from drail_ros.learn.train.compute import one_thread
 from drail_ros.learn.train.loop import evaluation_metrics, OnBest, Report, TrainingLoop
 from drail_ros.learn.train.settings import OnlineSettings, plugins_of
 from drail_ros.learn.transitions import Transitions
-from drail_ros.sim.batch_sim import BatchSim, State
+from drail_ros.sim.batch_sim import BatchSim, SimulationStopped, State
 
 
 class Trainer(TrainingLoop):
@@ -104,12 +104,17 @@ class Trainer(TrainingLoop):
             self.run_settings.evaluation_episodes)
         sampler = torch.Generator(self.device).manual_seed(seed)
         with one_thread():
-            result = evaluate(self.sim, self.policy.act, episodes, seed)
-            sampled = evaluate(self.sim, lambda obs: self.policy.act(obs, sampler), episodes,
-                               seed)
+            result = evaluate(self.sim, self._act, episodes, seed)
+            sampled = evaluate(self.sim, lambda obs: self._act(obs, sampler), episodes, seed)
         self._obs = self.sim.set_state(self._sim_state)
         return (evaluation_metrics('evaluation', result)
                 | evaluation_metrics('evaluation_sampled', sampled) | self.keep_best(result))
+
+    def _act(self, obs: np.ndarray, generator: torch.Generator | None = None) -> np.ndarray:
+        """Act in an evaluation, which can be done again: whoever asks to stop need not wait."""
+        if self.should_stop():
+            raise SimulationStopped
+        return self.policy.act(obs, generator)
 
     def state(self) -> dict[str, Any]:
         """Return what an exact continuation needs."""

@@ -29,7 +29,7 @@ import uuid
 import numpy as np
 
 from drail_ros.errors import UserError
-from drail_ros.sim.batch_sim import State, Step
+from drail_ros.sim.batch_sim import SimulationStopped, State, Step
 from drail_ros.sim.remote.messages import (
     Advance,
     Assign,
@@ -54,6 +54,8 @@ RESEND_AFTER_S = 0.5
 SILENT_AFTER_S = 4.0
 """A simulator that answers nothing and sends no status for so long is replaced if one is idle."""
 WARN_EVERY_S = 5.0
+STOPPED_AFTER_S = 2.0
+"""Who was asked to stop waits so long for an answer, and no longer."""
 HEARTBEAT_PERIOD_S = 1.0
 
 
@@ -89,15 +91,18 @@ class _Peer:
 class RemoteSim:
     """BatchSim over a channel; ``simulators`` of them share the batch evenly.
 
-    ``warn`` is told of waiting and of replacements. Waits as long as it takes for a simulator.
+    ``warn`` is told of waiting and of replacements. Waits as long as it takes for a simulator, or
+    until ``should_stop``.
 
     Raises:
-        UserError: from any call: another trainer holds the simulators, or one refuses the task.
+        UserError: from any call: another trainer holds all simulators, or one refuses the task.
+        SimulationStopped: from any call: ``should_stop``, and nothing answers.
 
     """
 
     def __init__(self, channel: Channel, task: Task, num_envs: int, noise: float, *,
                  simulators: int = 1, warn: Callable[[str], object] = print,
+                 should_stop: Callable[[], bool] = lambda: False,
                  clock: Callable[[], float] = time.monotonic) -> None:
         most = min(num_envs, MOST_SIMULATORS)
         if not 1 <= simulators <= most:
@@ -105,6 +110,7 @@ class RemoteSim:
                             expected=f'1 to {most} for {num_envs} environments')
         self.task, self.num_envs = task, num_envs
         self._noise, self._channel, self._warn, self._clock = noise, channel, warn, clock
+        self._should_stop = should_stop
         self._session, self._sequence = uuid.uuid4().hex, 0
         edges = np.linspace(0, num_envs, simulators + 1).astype(int)
         self._parts = [_Part(int(a), int(b - a)) for a, b in zip(edges[:-1], edges[1:])]
@@ -164,12 +170,14 @@ class RemoteSim:
 
     def _exchange(self, kind: str) -> dict[str, Array]:
         """Have every part answer the request once; return the answers put together."""
+        while (content := self._channel.receive(0.0)) is not None:
+            self._hear(content)  # who spoke while this trainer learned is alive
         self._sequence += 1
         answers: dict[int, Mapping[str, Array]] = {}
         broadcast = self._broadcast(kind)
         if broadcast:
             self._channel.send(broadcast)
-        began = sent = warned = self._clock()
+        began = sent = warned = answered = self._clock()
         assigned: dict[str, float] = {}
         while True:
             waiting = [i for i in range(len(self._parts)) if i not in answers]
@@ -183,6 +191,9 @@ class RemoteSim:
                 for i in waiting:
                     if message.simulator == self._parts[i].simulator:
                         self._take(message, kind, i, answers)
+                        answered = now
+            if now - answered > STOPPED_AFTER_S and self._should_stop():
+                raise SimulationStopped
             if now - sent > RESEND_AFTER_S:
                 sent = now
                 if broadcast:
@@ -241,8 +252,9 @@ class RemoteSim:
     def _receive(self) -> Result | Refusal | None:
         """Return the next answer of this session; notes every simulator that is heard."""
         content = self._channel.receive(min(RESEND_AFTER_S, STATUS_PERIOD_S))
-        if content is None:
-            return None
+        return None if content is None else self._hear(content)
+
+    def _hear(self, content: bytes) -> Result | Refusal | None:
         try:
             message = decode(content)
             if not isinstance(message, (Status, Result, Refusal)):
@@ -304,7 +316,7 @@ class RemoteSim:
         others = {p.owner for name, p in self._peers.items()
                   if p.session not in ('', self._session) and self._is_alive(name, now)}
         missing = sum(not self._is_mine(part) for part in self._parts)
-        if missing and others and waited > 2 * LEASE_S:
+        if missing == len(self._parts) and others and waited > 2 * LEASE_S:
             raise UserError('the simulators work for another trainer',
                             found=f'a trainer on {", ".join(sorted(others))}',
                             expected='idle simulators',

@@ -119,8 +119,14 @@ class BatchServer:
             return None
         try:
             return self._do(request)
-        except UserError as error:
-            return self._refusal(request, str(error))
+        except MalformedMessageError:
+            raise
+        except Exception as error:  # of the task's own code, too
+            return self._refusal(request, _reason(error))
+
+    def heard(self, now: float) -> None:
+        """Count from now for how long the trainer was silent: what took long before was work."""
+        self._heard = now
 
     def _assign(self, request: Assign, now: float) -> bytes | None:
         if request.session == self._session and request.sequence <= self._sequence:
@@ -131,9 +137,9 @@ class BatchServer:
         self._release()
         try:
             arrays = self._begin(request)
-        except (UserError, MemoryError) as error:
+        except Exception as error:  # of the task's own code, too
             self._release()
-            return self._refusal(request, str(error) or 'out of memory')
+            return self._refusal(request, _reason(error))
         self._session, self._owner, self._heard = request.session, request.owner, now
         return self._remember(request, arrays)
 
@@ -183,6 +189,10 @@ class BatchServer:
             self._sim.close()
         self._sim = None
         self._session, self._owner, self._sequence, self._answer = '', '', -1, b''
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, UserError) else repr(error)
 
 
 def _check_state(found: State, expected: State) -> None:
