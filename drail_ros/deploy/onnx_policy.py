@@ -150,7 +150,8 @@ def _read(path: Path) -> bytes:
     """Return what a regular file holds; opening a pipe would wait for somebody to write."""
     expected = 'an ONNX file written by drail train or drail export'
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), 'rb') as file:
+        with open(path, 'rb', opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)
+                  ) as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise OSError(errno.EINVAL, 'no regular file')

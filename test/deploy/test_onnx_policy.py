@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +83,46 @@ def test_every_difference_from_the_task_is_named(file: Path) -> None:
         OnnxPolicy(file).check(other)
     assert 'rate_hz: 25.0 in the file, 50.0 in the task' in str(error.value)
     assert 'command field 0' in str(error.value)
+
+
+def a_pipe(folder: Path) -> Path:
+    os.mkfifo(folder / 'pipe')
+    return folder / 'pipe'
+
+
+def an_endless_file(folder: Path) -> Path:
+    with (folder / 'sparse').open('wb') as opened:
+        opened.truncate(1 << 40)
+    return folder / 'sparse'
+
+
+@pytest.mark.parametrize(('make', 'found'), [
+    pytest.param(a_pipe, 'no regular file', id='pipe'),
+    pytest.param(lambda folder: Path('/dev/zero'), 'no regular file', id='device'),
+    pytest.param(lambda folder: folder, 'Is a directory', id='folder'),
+    pytest.param(an_endless_file, '1099511627776 bytes', id='endless'),
+    pytest.param(lambda folder: folder / 'none', 'No such file', id='missing'),
+    pytest.param(lambda folder: Path('a\0b'), 'null', id='no-name'),
+])
+def test_what_is_no_file_of_a_policy_is_not_read(make: Callable[[Path], Path], found: str,
+                                                 tmp_path: Path) -> None:
+    """A pipe would be waited for, a device never ends."""
+    with pytest.raises(UserError, match=found):
+        OnnxPolicy(make(tmp_path))
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    pytest.param('observation', '[' * 5000, id='deep'),
+    pytest.param('observation', '[{"size": "16"}]', id='size-is-text'),
+    pytest.param('command', '3', id='no-fields'),
+    pytest.param('plan', '[1]', id='plan'),
+    pytest.param('plan', '{"history": 2}', id='half-a-plan'),
+])
+def test_metadata_that_say_nothing_are_refused(name: str, value: str, file: Path) -> None:
+    model = onnx.load(file)
+    for entry in model.metadata_props:
+        if entry.key == name:
+            entry.value = value
+    onnx.save(model, file)
+    with pytest.raises(UserError, match='does not say|not a policy exported'):
+        OnnxPolicy(file)

@@ -115,8 +115,11 @@ def test_who_stops_a_server_is_not_overruled_by_an_announcement(
     publisher.publish(String(data=offer(policy)))
     server = nodes.start('policy_server')
     spin_until(robot, lambda: robot.nonzero() > 2, 'commands', robot.sense)
-    assert transit(robot, 'policy_server', Transition.TRANSITION_DEACTIVATE)
-    assert transit(robot, 'policy_server', Transition.TRANSITION_CLEANUP)
+    publisher.publish(String(data=offer(random_policy(tmp_path / 'hopper.onnx', 'hopper'))))
+    spin_until(robot, lambda: robot.refused('policy') > 0, 'a refusal', robot.sense)
+    for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP,
+                       Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP):
+        assert transit(robot, 'policy_server', transition), 'with the policy that was accepted'
     sent = len(robot.commands)
     publisher.publish(String(data=offer(policy, step=8)))
     spin_until(robot, lambda: 'step 8' in nodes.output(server), 'the announcement', robot.sense)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from processes import Nodes
-from robots import ERROR, PERIOD_S, Robot, spin, spin_until
+from robots import ERROR, is_nonzero, PERIOD_S, Robot, spin, spin_until
 
 
 def test_time_that_goes_back_is_named_and_acting_goes_on(nodes: Nodes, robot: Robot,
@@ -61,3 +61,19 @@ def test_without_a_clock_it_says_so(nodes: Nodes, robot: Robot, policy: Path) ->
     spin_until(robot, lambda: robot.status().level == ERROR, 'an error',
                lambda: robot.sense(stamp=3.0))
     assert '/clock' in robot.status().message
+
+
+def test_a_stop_is_no_answer(nodes: Nodes, robot: Robot, policy: Path) -> None:
+    """A simulator that waits for the answer to its sensors must not take a stop for it."""
+    nodes.start('policy_server', policy_path=policy, use_sim_time=True)
+
+    def simulate() -> None:
+        robot.tick(5.0)
+        spin(robot, 0.01)
+        robot.sense(stamp=5.0)
+
+    spin_until(robot, lambda: robot.nonzero() > 2, 'answers', simulate)
+    spin_until(robot, lambda: not is_nonzero(robot.commands[-1][1]), 'a stop')
+    stamps = {is_nonzero(command): command.header.stamp for _, command in robot.commands}
+    assert (stamps[True].sec, stamps[True].nanosec) == (5, 0)
+    assert (stamps[False].sec, stamps[False].nanosec) == (5, 1)

@@ -62,6 +62,9 @@ def test_an_inactive_node_is_silent_after_a_stop(transition: int, nodes: Nodes, 
     spin_until(robot, lambda: not is_nonzero(robot.commands[-1][1]), 'a stop', robot.sense)
     sent = len(robot.commands)
     wait_for_reports(robot)
+    stops = robot.values().get('watchdog stops')
+    wait_for_reports(robot)
+    assert robot.values().get('watchdog stops') == stops, 'the watchdog sleeps too'
     assert len(robot.commands) == sent, 'sensors move nothing any more'
     assert robot.status().level == WARN and robot.status().message.startswith('not active')
     assert server.poll() is None
