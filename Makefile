@@ -25,8 +25,9 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 demo: .venv/ready
 	.venv/bin/drail demo
 
+# Many tests wait for processes: a few more of them at a time than there are cores.
 test: .venv/ready
-	@.venv/bin/python -m pytest -q
+	@OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -n $$(( $$(nproc) + 1 )) --dist worksteal
 
 test-slow: .venv/ready
 	@.venv/bin/python -m pytest -q -m slow

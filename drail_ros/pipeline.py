@@ -143,10 +143,10 @@ def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim
     """Train to the end or until stopped; return the file of the exported best policy.
 
     ``on_begin`` gets the step from which the run goes on, 0 where it is new;
-    ``report(step, metrics)`` follows each iteration, ``on_policy`` each export: of every best
-    policy so far; of the last one where none was evaluated; of the best one of a continued run
-    that found no better. ``save_asked`` has a checkpoint written after the iteration in which it
-    is set.
+    ``report(step, metrics)`` follows each iteration, ``on_policy`` each export of a
+    best policy so far, or of the best one of a continued run that found no better; the last one of
+    a run cut short before any was evaluated is exported only. ``save_asked`` has a checkpoint
+    written after the iteration in which it is set.
 
     Raises:
         UserError: the folder holds another run or the disk is full; training diverged, or the
@@ -159,7 +159,7 @@ def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim
         nonlocal exported
         written = export_onnx(policy, task_of(run), folder / EXPORTED_POLICY, info)
         exported = ExportedPolicy(folder / EXPORTED_POLICY, info['step'], written.sha256)
-        if on_policy and not should_stop():  # who is cut short has nothing to offer
+        if on_policy and (folder / BEST_POLICY).exists():  # else it was cut short, untrained
             on_policy(exported)
 
     trainer: TrainingLoop
