@@ -153,6 +153,29 @@ def test_a_run_is_not_overwritten_nor_changed_on_resume(
         trainer(tmp_path, fetch_push_demonstrations.subset(200), resume=True)
 
 
+def test_a_run_goes_on_only_on_a_device_of_its_kind(
+        tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
+    trainer(tmp_path, fetch_push_demonstrations).train(lambda: True)
+    file = tmp_path / 'checkpoint.safetensors'
+    save_checkpoint(file, {**load_checkpoint(file), 'device': 'cuda'})
+    with pytest.raises(UserError, match='learned on another device'):
+        trainer(tmp_path, fetch_push_demonstrations, resume=True)
+
+
+def test_stopped_while_it_evaluates_it_evaluates_again(
+        tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
+    whole, parts = tmp_path / 'whole', tmp_path / 'parts'
+    trainer(whole, fetch_push_demonstrations).train()
+    begun = iter([False, False])  # two iterations, then an evaluation is due
+    trainer(parts, fetch_push_demonstrations).train(lambda: next(begun, True))
+    assert len(read_metrics(parts)) == 1, 'the second is learned from but not yet judged'
+    trainer(parts, fetch_push_demonstrations, resume=True).train()
+    assert_same_weights(whole, parts)
+    judged = [[(row['step'], row.get('evaluation/success_rate')) for row in read_metrics(folder)]
+              for folder in (whole, parts)]
+    assert judged[0] == judged[1]
+
+
 def test_a_truncated_checkpoint_is_named(
         tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
     trainer(tmp_path, fetch_push_demonstrations).train(lambda: True)

@@ -42,17 +42,21 @@ class Network:
         self.on_request(content)
         self.to_servers(content)
 
+    def hold(self) -> None:
+        """Let the simulators work; what they say waits for the trainer."""
+        if self.now >= self._next_status:
+            self._next_status = self.now + STATUS_PERIOD_S
+            for server in self.servers:
+                self._post(self._to_trainer, server.status(self.now))
+        for content in self._due(self._to_servers):
+            for server in self.servers:
+                if answer := server.handle(content, self.now):
+                    self._post(self._to_trainer, answer)
+
     def receive(self, timeout_s: float) -> bytes | None:
         until = self.now + timeout_s
         while True:
-            if self.now >= self._next_status:
-                self._next_status = self.now + STATUS_PERIOD_S
-                for server in self.servers:
-                    self._post(self._to_trainer, server.status(self.now))
-            for content in self._due(self._to_servers):
-                for server in self.servers:
-                    if answer := server.handle(content, self.now):
-                        self._post(self._to_trainer, answer)
+            self.hold()
             arrived = self._due(self._to_trainer)
             if arrived:
                 self._to_trainer += [(self.now, content) for content in arrived[1:]]
