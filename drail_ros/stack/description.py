@@ -124,9 +124,8 @@ class Stack:
             parameters.update(parse_assignments(given.get('settings', '')))
         if executable == SIMULATOR and simulators > 1:
             parameters['mode'] = 'batch'  # those after the first are in no parameter file
-        if executable == SIMULATOR and simulators > 1 and (
-                name != SIMULATOR or not given.get('params_file')):
-            parameters['threads'] = str(max((os.cpu_count() or 1) // simulators, 1))
+            if name != SIMULATOR or not given.get('params_file'):
+                parameters['threads'] = str(max((os.cpu_count() or 1) // simulators, 1))
         if given.get('use_sim_time'):
             parameters['use_sim_time'] = given['use_sim_time'] == 'true'
         respawn = (name != self.main and executable == SIMULATOR

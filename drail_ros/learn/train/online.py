@@ -67,7 +67,6 @@ class Trainer(TrainingLoop):
         if not self._sim_state:
             self._obs = sim.reset(run.seed)
             self._sim_state = sim.get_state()
-        self._before_rollout = self._rollout_state()
 
     def iterate(self) -> dict[str, float]:
         """Run one iteration and return what there is to log."""

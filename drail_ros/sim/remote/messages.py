@@ -63,6 +63,11 @@ class Message:
     session: str
     sequence: int
 
+    @classmethod
+    def read(cls, packet: Packet) -> Message:
+        """Return the message in a packet; one without facts says all by its kind."""
+        return cls(packet.session, packet.sequence)
+
     def encode(self) -> bytes:
         """Return the bytes."""
         return Packet(self.kind, self.session, self.sequence, self._facts(),
@@ -81,22 +86,12 @@ class Heartbeat(Message):
 
     kind = 'heartbeat'
 
-    @classmethod
-    def read(cls, packet: Packet) -> Heartbeat:
-        """Return the message in a packet."""
-        return cls(packet.session, packet.sequence)
-
 
 @dataclass(frozen=True)
 class Release(Message):
     """The trainer needs its simulators no longer."""
 
     kind = 'release'
-
-    @classmethod
-    def read(cls, packet: Packet) -> Release:
-        """Return the message in a packet."""
-        return cls(packet.session, packet.sequence)
 
 
 @dataclass(frozen=True)
