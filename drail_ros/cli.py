@@ -66,8 +66,8 @@ def _add_demos(commands: argparse._SubParsersAction) -> None:
     collect = actions.add_parser('collect', help='record the expert of a task')
     _add_task(collect)
     collect.add_argument('--episodes', type=int, default=0, help="0: the task's own number")
-    collect.add_argument('--noise', type=float, nargs=2, metavar=('LOW', 'HIGH'),
-                         help="lowest and highest noise level (default: the task's)")
+    collect.add_argument('--noise', type=float, nargs='+', default=(), metavar='LEVEL',
+                         help="noise levels of the episodes, in turn (default: the task's)")
     collect.add_argument('--seed', type=int, default=0)
     collect.add_argument('--output', type=Path, help="folder (default: the task's own)")
     collect.set_defaults(execute=_collect)
@@ -83,11 +83,10 @@ def _collect(options: argparse.Namespace) -> int:
     from drail_ros import pipeline
     task = plugins.load(plugins.TASKS, options.task)
     path = options.output or pipeline.expert_demonstrations_path(task)
-    low, high = options.noise or (None, None)
     with tqdm(total=options.episodes or task.demonstrations, unit='episode') as bar:
         summary = pipeline.collect_demonstrations(
-            task, path, episodes=options.episodes, seed=options.seed, noise_low=low,
-            noise_high=high, progress=lambda stored, total: bar.update(stored - bar.n) and None)
+            task, path, episodes=options.episodes, seed=options.seed, noise=options.noise,
+            progress=lambda stored, total: bar.update(stored - bar.n) and None)
     print(f'{summary}\nin {path}')
     return 0
 

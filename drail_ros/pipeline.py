@@ -14,7 +14,7 @@ and no topics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import contextlib
 from dataclasses import dataclass
 from functools import partial
@@ -71,13 +71,15 @@ OnPolicy = Callable[[ExportedPolicy], None]
 def expert_demonstrations_path(task: Task) -> Path:
     """Where demonstrations by a task's expert are kept when no folder is named."""
     cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(cache) / 'drail_ros' / 'demonstrations' / task.name
+    levels = '_'.join(f'{level:g}x' for level in task.demonstrated_noise)
+    return (Path(cache) / 'drail_ros' / 'demonstrations'
+            / f'{task.name}_{task.demonstrations}_at_{levels}')
 
 
 def collect_demonstrations(task: Task, path: Path, *, episodes: int = 0, seed: int = 0,
-                           noise_low: float | None = None, noise_high: float | None = None,
+                           noise: Sequence[float] = (),
                            progress: Callable[[int, int], None] | None = None) -> str:
-    """Record the task's expert into ``path``, 0 episodes as many as the task says.
+    """Record the task's expert into ``path``: 0 episodes, or no noise levels, are the task's own.
 
     ``progress(stored, episodes)`` is called after each episode. Returns a summary to print.
 
@@ -88,7 +90,7 @@ def collect_demonstrations(task: Task, path: Path, *, episodes: int = 0, seed: i
     expert, source = expert_of(task)
     return str(collect(task, expert, path, episodes or task.demonstrations,
                        lambda noise, num_envs: make_sim(task, num_envs, noise), source=source,
-                       noise_low=noise_low, noise_high=noise_high, seed=seed, progress=progress))
+                       noise=noise, seed=seed, progress=progress))
 
 
 def expert_of(task: Task) -> tuple[Expert, str]:
@@ -132,7 +134,7 @@ def demonstrations_for(run: RunSettings,
             with contextlib.suppress(OSError):  # another process was quicker, with the same
                 (Path(beside) / path.name).rename(path)
     demonstrations = load(path, task)
-    return demonstrations.subset(run.transitions) if run.transitions else demonstrations
+    return demonstrations.first(run.demonstrations) if run.demonstrations else demonstrations
 
 
 def train(run: RunSettings, demonstrations: Demonstrations | None, sim: BatchSim, report: Report,

@@ -11,7 +11,7 @@
 Which episodes are kept does not depend on how long they take: each environment contributes its
 first successful episodes in order, and all environments equally many. Taking whichever finish
 first would favour the easy, short ones. Noise levels take turns, so that the first n episodes of
-a dataset (``Demonstrations.subset``) cover them all.
+a dataset (``Demonstrations.first``) cover them all.
 """
 
 from __future__ import annotations
@@ -91,23 +91,24 @@ class Summary:
 
 def collect(task: Task, expert: Expert, path: str | os.PathLike[str], episodes: int,
             make_sim: Callable[[float, int], BatchSim], *, source: str = 'scripted expert',
-            noise_low: float | None = None, noise_high: float | None = None, seed: int = 0,
+            noise: Sequence[float] = (), seed: int = 0,
             progress: Callable[[int, int], None] | None = None) -> Summary:
     """Store ``episodes`` episodes of the expert in a new dataset.
 
     ``make_sim(noise, num_envs)`` makes a simulator of the task; ``source`` is noted in the
-    episodes as who acted. Noise levels are the two bounds
-    (by default the task's lowest and highest) and those of the task's levels between them.
+    episodes as who acted; ``noise`` are the levels, by default those of the task.
     ``progress(stored, episodes)`` is called after each episode stored.
 
     Raises:
-        UserError: the dataset exists already, a bound is out of range, the expert hardly ever
+        UserError: the dataset exists already, a level is out of range, the expert hardly ever
             succeeds, or the disk is full.
 
     """
     if episodes < 1:
         raise UserError('nothing to collect', found=f'{episodes} episodes', expected='>= 1')
-    levels = noise_levels(task, noise_low, noise_high)
+    levels = sorted({*(noise or task.demonstrated_noise)})
+    for level in levels:
+        task.check_noise(level)
     with DatasetWriter(path, task) as writer:
         if writer.num_episodes:
             raise UserError(f'{path} holds demonstrations already',
@@ -129,22 +130,6 @@ def collect(task: Task, expert: Expert, path: str | os.PathLike[str], episodes: 
                 sim.close()
         return Summary(tuple(lane.level() for lane in lanes), queue.transitions,
                        task.has_success)
-
-
-def noise_levels(task: Task, low: float | None = None, high: float | None = None) -> list[float]:
-    """Return the bounds and the task's levels between them, from low to high.
-
-    Raises:
-        UserError: a bound lies outside the task's levels, or the low one above the high one.
-
-    """
-    low = min(task.noise_levels) if low is None else low
-    high = max(task.noise_levels) if high is None else high
-    for bound in (low, high):
-        task.check_noise(bound)
-    if low > high:
-        raise UserError('the lowest noise level is above the highest', found=f'{low} > {high}')
-    return sorted({low, high, *(n for n in task.noise_levels if low <= n <= high)})
 
 
 class _InOrder:

@@ -210,26 +210,20 @@ class Demonstrations:
         """The different noise levels, sorted; unknown ones left out."""
         return tuple(sorted({n for n in self.noise if n == n}))
 
-    def subset(self, transitions: int) -> Demonstrations:
-        """Return the first whole episodes that together have at most so many transitions.
+    def first(self, episodes: int) -> Demonstrations:
+        """Return the first so many episodes.
 
         Raises:
-            UserError: there are fewer transitions than that, or not one episode is that short.
+            UserError: there are fewer.
 
         """
-        if transitions > len(self):
+        if episodes > len(self.lengths):
             raise UserError('fewer demonstrations than asked for',
-                            found=f'{len(self)} transitions', expected=f'{transitions}',
+                            found=f'{len(self.lengths)} episodes', expected=f'{episodes}',
                             do='record more, or ask for fewer')
-        ends = np.cumsum(self.lengths)
-        kept = int(np.searchsorted(ends, transitions, side='right'))
-        if not kept:
-            raise UserError('a subset of demonstrations holds not one whole episode',
-                            found=f'{transitions} transitions',
-                            expected=f'at least {ends[0]}, the length of the first episode')
-        rows = slice(0, int(ends[kept - 1]))
+        rows = slice(0, int(np.sum(self.lengths[:episodes])))
         return Demonstrations(layout=self.layout, episode=self.episode[rows],
-                              noise=self.noise[:kept], sources=self.sources[:kept],
+                              noise=self.noise[:episodes], sources=self.sources[:episodes],
                               created=self.created, version=self.version,
                               **{name: getattr(self, name)[rows] for name in ARRAYS})
 

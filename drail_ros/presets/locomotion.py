@@ -14,8 +14,8 @@ from drail_ros.presets.rule import Rule, When
 
 LOCOMOTION = (
     # Four episodes of an expert that runs to the horizon of 1000 steps.
-    Rule(When(), {'transitions': 4000, 'evaluation_episodes': 10}),
-    Rule(When(algorithm='true_reward'), {'transitions': 0}),
+    Rule(When(), {'demonstrations': 4, 'evaluation_episodes': 10}),
+    Rule(When(algorithm='true_reward'), {'demonstrations': 0}),
 
     # Experts never fall: whoever does must be able to learn what that is worth.
     Rule(When(learned_reward=True), {'terminations': 'absorbing'}),

@@ -10,9 +10,10 @@
 
 The setting of Lai et al., DRAIL (NeurIPS 2024): 16-D observation without velocities, 3-D action,
 60 control steps, success ends the episode. The block starts on one side of the gripper and the
-goal lies on the other, so the arm must first go round the block. Physics follow
-Gymnasium-Robotics' FetchPush: its model files, 20 substeps of 2 ms, a mocap body that drags the
-gripper.
+goal lies on the other, so the arm must first go round the block. The expert shows it at noise
+1.0x; an agent acts, and is judged, where starts and goals are spread up to twice as far. Physics
+follow Gymnasium-Robotics' FetchPush: its model files, 20 substeps of 2 ms, a mocap body that drags
+the gripper.
 """
 
 from __future__ import annotations
@@ -273,7 +274,8 @@ TASK = Task(
     command=Command('twist_command', 'geometry_msgs/msg/TwistStamped', FRAME),
     noise_levels=(1.0, 1.25, 1.5, 1.75, 2.0),
     default_noise=1.5,
-    demonstrations=664,
+    demonstrations=333,
+    demonstrated_noise=(1.0,),
     expert=scripted_expert,
     load_model=load_model,
     physics=FetchPush,

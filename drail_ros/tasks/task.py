@@ -150,6 +150,9 @@ class Task:
     noise_levels: tuple[float, ...] = (1.0,)
     default_noise: float = 1.0
     demonstrations: int = 100
+    """Episodes that the expert records where no number is asked for."""
+    demonstrated_noise: tuple[float, ...] = (1.0,)
+    """Noise levels at which it does, in turn; apart from the level that is learned at."""
     expert: Callable[[Array, np.random.Generator], Array] | None = None
     """Scripted expert: observations ``[N, O]`` → normalised actions ``[N, A]``."""
     expert_policy: str = ''

@@ -56,20 +56,19 @@ def test_steps_may_have_gaps_where_next_obs_is_not_the_next_row() -> None:
     assert some.step.tolist() == kept
 
 
-@pytest.mark.parametrize(('transitions', 'episodes'), [(8, 1), (16, 1), (17, 2), (26, 2), (27, 3)])
-def test_subset_holds_the_first_whole_episodes(transitions: int, episodes: int) -> None:
+@pytest.mark.parametrize('episodes', [1, 2, 3])
+def test_first_episodes_are_whole(episodes: int) -> None:
     demos = three_episodes()
-    subset = demos.subset(transitions)
-    assert subset.num_episodes == episodes == len(subset.noise) == len(subset.sources)
-    assert np.array_equal(subset.obs, demos.obs[:len(subset)])
-    assert subset.lengths.tolist() == demos.lengths.tolist()[:episodes]
+    first = demos.first(episodes)
+    assert first.num_episodes == episodes == len(first.noise) == len(first.sources)
+    assert len(first) == demos.lengths[:episodes].sum()
+    assert np.array_equal(first.obs, demos.obs[:len(first)])
+    assert first.lengths.tolist() == demos.lengths.tolist()[:episodes]
 
 
-@pytest.mark.parametrize(('transitions', 'complaint'), [(28, 'fewer demonstrations'),
-                                                        (7, 'at least 8'), (0, 'at least 8')])
-def test_impossible_subset_is_refused(transitions: int, complaint: str) -> None:
-    with pytest.raises(UserError, match=complaint):
-        three_episodes().subset(transitions)
+def test_more_episodes_than_there_are_is_refused() -> None:
+    with pytest.raises(UserError, match='fewer demonstrations than asked for'):
+        three_episodes().first(4)
 
 
 def test_hash_is_the_same_for_years() -> None:

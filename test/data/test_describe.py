@@ -23,7 +23,7 @@ from drail_ros.sim.make import make_sim
 
 def test_description_names_every_number_with_its_unit(tmp_path: Path) -> None:
     collect(PUSH, PUSH.expert, tmp_path, 4, lambda noise, num_envs: make_sim(
-        PUSH, num_envs, noise), noise_low=1.0, noise_high=1.25)
+        PUSH, num_envs, noise), noise=(1.0, 1.25))
     demos = load(tmp_path)
     text = describe(demos)
     assert demos.content_hash() in text

@@ -23,7 +23,7 @@ from drail_ros.tasks.task import Task
 def scripted(task: Task, episodes: int) -> Demonstrations:
     """First episode of each of so many environments, by the scripted expert."""
     rng = np.random.default_rng(0)
-    sim = make_sim(task, episodes, task.default_noise)
+    sim = make_sim(task, episodes, task.demonstrated_noise[0])
     obs = sim.reset(0)
     rows: list[list[tuple]] = [[] for _ in range(episodes)]
     open_ = np.ones(episodes, bool)

@@ -93,7 +93,7 @@ def test_chunks_stay_within_their_episode(fetch_push_demonstrations: Demonstrati
 @pytest.mark.parametrize('net', ['unet', 'mlp'])
 def test_a_few_chunks_are_learned_by_heart(net: str,
                                            fetch_push_demonstrations: Demonstrations) -> None:
-    demos = fetch_push_demonstrations.subset(60)
+    demos = fetch_push_demonstrations.first(2)
     width, epochs = (64, 150) if net == 'unet' else (256, 600)
     method = learner(demos, net=net, width=width, learning_rate=3e-3, learning_rate_decay=False,
                      average_decay=0.9)
@@ -108,7 +108,7 @@ def test_a_few_chunks_are_learned_by_heart(net: str,
 
 
 def test_the_moving_average_by_hand(fetch_push_demonstrations: Demonstrations) -> None:
-    method = learner(fetch_push_demonstrations.subset(60), average_decay=0.75, batch_size=60)
+    method = learner(fetch_push_demonstrations.first(2), average_decay=0.75, batch_size=60)
     before = [p.clone() for p in method.policy.actor.net.parameters()]
     method.learn_epoch(0)
     for old, new, average in zip(before, method.net.parameters(),

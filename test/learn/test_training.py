@@ -150,7 +150,7 @@ def test_a_run_is_not_overwritten_nor_changed_on_resume(
     with pytest.raises(UserError, match=r'reward\.width: 16 then, 24 now'):
         trainer(tmp_path, fetch_push_demonstrations, resume=True, **{'reward.width': 24})
     with pytest.raises(UserError, match='demonstrations are not those'):
-        trainer(tmp_path, fetch_push_demonstrations.subset(200), resume=True)
+        trainer(tmp_path, fetch_push_demonstrations.first(5), resume=True)
 
 
 def test_a_run_goes_on_only_on_a_device_of_its_kind(

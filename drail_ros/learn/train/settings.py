@@ -43,8 +43,7 @@ class RunSettings(Settings):
         True, 'faster float32 products where the processor has them with float32 error; gains '
         'at widths of 256 and more')
     demo_path: str = setting('', 'folder of demonstrations')
-    transitions: int = setting(0, 'use only so many transitions (whole episodes); 0 is all',
-                               low=0)
+    demonstrations: int = setting(0, 'use only the first so many episodes; 0 is all', low=0)
     output_dir: str = setting(
         '', 'folder of the run; empty: runs/TASK_ALGORITHM[_AGENT]_SEED, the agent unless it is '
         'ppo or the algorithm itself')
