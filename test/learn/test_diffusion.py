@@ -46,7 +46,17 @@ def test_cosine_schedule_follows_its_formula() -> None:
 def test_antithetic_timesteps_come_in_pairs() -> None:
     t = antithetic_timesteps(1001, 100, generator())
     assert len(t) == 1001 and t.min() >= 0 and t.max() < 100
-    assert (t[:500] + t[501:] == 99).all()
+    assert (t[0:1000:2] + t[1:1000:2] == 99).all() and t.float().std() > 27
+
+
+def test_the_classes_of_a_batch_get_noise_levels_of_their_own() -> None:
+    """Each half of a joined batch has a mean level that says nothing of the other's."""
+    random, rows = generator(), 16
+    t = torch.stack([antithetic_timesteps(2 * rows, 1000, random) for _ in range(400)])
+    expert, agent = ((1 - cosine_alpha_bar(1000)).sqrt()[part].mean(dim=1)
+                     for part in t.split(rows, dim=1))
+    assert abs(torch.corrcoef(torch.stack([expert, agent]))[0, 1]) < 0.2
+    assert (expert - agent).std() < 0.5 * (2 / rows) ** 0.5 * 0.3
 
 
 def test_stratified_timesteps_fill_their_parts() -> None:

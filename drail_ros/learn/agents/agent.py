@@ -70,8 +70,12 @@ class Agent(Protocol):
     def experience(self) -> Transitions:
         """Transitions in units from which reward model and agent learn next; may be empty."""
 
-    def improve(self, teacher: Teacher, progress: float) -> dict[str, float]:
-        """Learn from ``experience``; ``progress`` in [0, 1] of the run."""
+    def improve(self, teacher: Teacher, progress: float,
+                actor_learns: bool = True) -> dict[str, float]:
+        """Learn from ``experience``; ``progress`` in [0, 1] of the run.
+
+        Where the actor does not learn, only what judges it does.
+        """
 
     def state_dict(self) -> Mapping[str, Any]:
         """Everything needed to continue: networks, optimisers, memory."""

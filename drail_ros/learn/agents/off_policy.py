@@ -105,6 +105,8 @@ class OffPolicyAgent(nn.Module):
         self.actor = SquashedGaussianActor(obs_size, action_size, settings.width,
                                            settings.layers)
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self._resting: set[str] = set()
+        """Optimisers whose steps are left out."""
         self._due = 0.0
         self._drawn: Transitions | None = None
 
@@ -114,6 +116,8 @@ class OffPolicyAgent(nn.Module):
 
     def descend(self, name: str, loss: Tensor) -> None:
         """Take one step of an optimiser; only its own parameters get gradients."""
+        if name in self._resting:
+            return
         optimiser = self.optimisers[name]
         own = optimiser.param_groups[0]['params']
         optimiser.zero_grad()
@@ -122,6 +126,7 @@ class OffPolicyAgent(nn.Module):
 
     def descend_together(self, losses: dict[str, Tensor]) -> None:
         """Take a step of several optimisers, all with gradients at the same point."""
+        losses = {name: loss for name, loss in losses.items() if name not in self._resting}
         for name, loss in losses.items():
             own = self.optimisers[name].param_groups[0]['params']
             for parameter, gradient in zip(own, torch.autograd.grad(
@@ -173,10 +178,12 @@ class OffPolicyAgent(nn.Module):
         """Return the rows drawn; none while there is no update to make."""
         return self._drawn if self._drawn is not None else self.replay.sample(0, self.generator)
 
-    def improve(self, teacher: Teacher, progress: float) -> dict[str, float]:
+    def improve(self, teacher: Teacher, progress: float,
+                actor_learns: bool = True) -> dict[str, float]:
         """Update once for each ``batch_size`` rows drawn."""
         if self._drawn is None:
             return {}
+        self._resting = set() if actor_learns else {'actor', 'alpha'}
         return self.learn(self._drawn, teacher)
 
     @abstractmethod

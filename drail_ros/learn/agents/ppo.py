@@ -120,8 +120,11 @@ class Ppo(nn.Module):
         """Return the rollout."""
         return self._rollout.transitions()
 
-    def improve(self, teacher: Teacher, progress: float) -> dict[str, float]:
+    def improve(self, teacher: Teacher, progress: float,
+                actor_learns: bool = True) -> dict[str, float]:
         """Learn from the rollout."""
+        self.actor.mean.requires_grad_(actor_learns)
+        self.actor.log_std.requires_grad_(actor_learns and self.settings.final_std == 0)
         rollout = self._rollout
         raw = teacher.reward(self.experience()).view_as(rollout.ended)
         scale = self.scaler(raw, rollout.ended) if self.settings.normalise_reward else 1.0

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import math
 from typing import Protocol
 
@@ -22,6 +22,8 @@ from drail_ros.learn.nets.mlp import mlp, orthogonal
 
 LOG_STD_RANGE = (-20.0, 2.0)
 """Of the squashed Gaussian (Haarnoja et al., 2018)."""
+CLONED_STD = 0.2
+"""Spread before the tanh with which a cloned squashed Gaussian begins to explore."""
 _INSIDE = 0.999
 """Actions are taken as at most so large before the tanh is undone: ±1 would be infinite."""
 _FIRST_MEAN_GAIN = 0.01
@@ -44,6 +46,12 @@ class Actor(Protocol):
 
     def log_prob(self, obs: Tensor, action: Tensor) -> Tensor:
         """Log density ``[B]`` of actions."""
+
+    def clone_loss(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Return a scalar that falls as the mean comes to be the expert's ``action [B, A]``."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Return what is learned."""
 
     def shape(self) -> dict[str, int]:
         """Arguments with which an actor of the same shape is made."""
@@ -78,6 +86,10 @@ class GaussianActor(nn.Module):
         """Log density ``[B]`` of actions ``[B, A]`` at normalised observations ``[B, O]``."""
         z = (action - self.mean(obs)) * torch.exp(-self.log_std)
         return -0.5 * z.square().sum(dim=1) - self.log_std.sum() - self._log_volume()
+
+    def clone_loss(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Mean square error of the mean, which is not clipped; the spread stays as it is."""
+        return (self.mean(obs) - action).square().mean()
 
     def entropy(self) -> Tensor:
         """Entropy, the same at every observation."""
@@ -121,6 +133,12 @@ class SquashedGaussianActor(nn.Module):
         mean, log_std = self._distribution(obs)
         u = action.clamp(-_INSIDE, _INSIDE).atanh()
         return _squashed_log_prob(u, (u - mean) * torch.exp(-log_std), log_std)
+
+    def clone_loss(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Mean square error of the mean, with log σ drawn to that of ``CLONED_STD``."""
+        mean, log_std = self._distribution(obs)
+        spread = (log_std - math.log(CLONED_STD)).square().mean()
+        return (mean.tanh() - action).square().mean() + spread
 
     def shape(self) -> dict[str, int]:
         """Sizes of the network."""

@@ -46,10 +46,14 @@ def linear_alpha_bar(steps: int, low: float = 1e-4, high: float = 2e-2) -> Tenso
 
 
 def antithetic_timesteps(count: int, steps: int, generator: torch.Generator) -> Tensor:
-    """Return ``[count]`` timesteps in pairs (t, T - 1 - t): uniform, with a steadier mean."""
+    """Return ``[count]`` timesteps in pairs (t, T - 1 - t): uniform, with a steadier mean.
+
+    Pairs are neighbours, so that each class of a joined batch holds whole ones. A pair across two
+    classes would give the one what it takes from the other, and their contrast twice the noise.
+    """
     half = torch.randint(steps, ((count + 1) // 2,), generator=generator,
                          device=generator.device)
-    return torch.cat([half, steps - 1 - half])[:count]
+    return torch.stack([half, steps - 1 - half], dim=1).flatten()[:count]
 
 
 def stratified_timesteps(count: int, draws: int, steps: int, generator: torch.Generator) -> Tensor:

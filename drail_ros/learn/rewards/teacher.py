@@ -42,6 +42,11 @@ class Teacher:
             self._statistics = RunningNormaliser(expert.obs.shape[1]).to(expert.obs.device)
             self._statistics.update(expert.obs)
 
+    @property
+    def expert_obs(self) -> Tensor:
+        """The expert's observations in units, ``[B, O]``."""
+        return self._expert.obs
+
     def expert(self) -> Transitions:
         """Return the expert's transitions, normalised."""
         return self.normalised(self._expert)

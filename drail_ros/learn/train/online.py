@@ -13,7 +13,7 @@ Drives any ``BatchSim``, any reward model and any agent; knows no topics, no tas
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 import time
@@ -33,8 +33,14 @@ from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.train.compute import one_thread
 from drail_ros.learn.train.loop import evaluation_metrics, OnBest, Report, TrainingLoop
 from drail_ros.learn.train.settings import OnlineSettings, plugins_of
+from drail_ros.learn.train.warm_start import clone
 from drail_ros.learn.transitions import Transitions
 from drail_ros.sim.batch_sim import BatchSim, SimulationStopped, State
+
+ActFunction = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""Normalised observations ``[N, O]`` → actions ``[N, A]``, log densities ``[N]``."""
+_RANDOM_ROWS = 2048
+"""Observations of random actions that a warm start's statistics are made of at least."""
 
 
 class Trainer(TrainingLoop):
@@ -63,6 +69,8 @@ class Trainer(TrainingLoop):
         self._obs: np.ndarray
         self._sim_state: State = {}
         """After the latest rollout: with it, saving needs no simulator."""
+        self._step_before = 0
+        """Step at which the latest iteration began."""
         self.begin()
         if not self._sim_state:
             self._obs = sim.reset(run.seed)
@@ -70,21 +78,52 @@ class Trainer(TrainingLoop):
 
     def iterate(self) -> dict[str, float]:
         """Run one iteration and return what there is to log."""
+        self._step_before = self.step
+        if self.step == 0 and self.run_settings.warm_start:
+            return self._start_warm()
         began = time.perf_counter()
         with self._timed('simulation'), one_thread():
-            rollout = self._collect()
+            rollout = self._collect(self.run_settings.rollout_steps, self.agent.act)
         with self._timed('policy'):
             self.agent.remember(rollout, self.teacher.normalised(rollout.transitions()))
-        self.normaliser.update(rollout.obs.flatten(0, 1))
+        run = self.run_settings
+        if not run.warm_start:
+            self.normaliser.update(rollout.obs.flatten(0, 1))
         with self._timed('reward_model'):
             metrics = self.teacher.learn(self.agent.experience())
         with self._timed('policy'):
-            metrics |= self.agent.improve(self.teacher, self.step / self.run_settings.total_steps)
+            metrics |= self.agent.improve(self.teacher, self.step / run.total_steps,
+                                          actor_learns=self.step >= run.warm_start_steps)
         self.step += rollout.ended.numel()
         metrics |= self.episodes.metrics() | {
             'train/steps_per_s': rollout.ended.numel() / (time.perf_counter() - began)}
         self.check_finite(metrics)
         return metrics
+
+    def _start_warm(self) -> dict[str, float]:
+        """Let the actor clone the demonstrations before it acts.
+
+        What it sees is normalised for good by the statistics of the demonstrations and of random
+        actions: running ones would move what a cloned network does, and those of narrow
+        demonstrations alone would blow up whatever they do not vary.
+        """
+        with self._timed('simulation'), one_thread():
+            rollout = self._collect(-(-_RANDOM_ROWS // self.sim.num_envs), self._act_at_random)
+        self.normaliser.update(torch.cat([self.teacher.expert_obs, rollout.obs.flatten(0, 1)]))
+        with self._timed('policy'):
+            expert = self.teacher.expert()
+            loss = clone(self.agent.actor, expert.obs, expert.action,
+                         self.run_settings.warm_start, self.generator)
+        self.step += rollout.ended.numel()
+        metrics = self.episodes.metrics() | {'warm_start/loss': loss}
+        self.check_finite(metrics)
+        return metrics
+
+    def _act_at_random(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return actions ``[N, A]`` uniform in [-1, 1]; their densities have no use."""
+        shape = (len(obs), self.sim.task.action_size)
+        uniform = torch.rand(shape, generator=self.generator, device=self.device)
+        return 2 * uniform - 1, obs.new_zeros(len(obs))
 
     def is_finished(self) -> bool:
         """Whether all steps are taken, or an evaluation reached ``stop_at_success``."""
@@ -92,10 +131,10 @@ class Trainer(TrainingLoop):
         return self.step >= self.run_settings.total_steps or 0 < goal <= self.best
 
     def is_due(self, every: int) -> bool:
-        """Whether the latest iteration completed ``every`` steps, or was the last."""
-        per_iteration = self.run_settings.rollout_steps * self.sim.num_envs
+        """Whether the latest iteration completed ``every`` steps, cloned, or was the last."""
+        cloned = self.run_settings.warm_start > 0 == self._step_before
         last = self.step >= self.run_settings.total_steps
-        return last or self.step // every > (self.step - per_iteration) // every
+        return cloned or last or self.step // every > self._step_before // every
 
     def evaluate(self) -> dict[str, float]:
         """Judge the mean action and samples; training goes on as if nothing happened."""
@@ -144,16 +183,16 @@ class Trainer(TrainingLoop):
         """Return what a rollout changes beside the simulation."""
         return self.generator.get_state(), self.episodes.get_state()
 
-    def _collect(self) -> Rollout:
+    def _collect(self, steps: int, act: ActFunction) -> Rollout:
         self._before_rollout = self._rollout_state()
-        rollout = Rollout.stacked([self._step() for _ in range(self.run_settings.rollout_steps)])
+        rollout = Rollout.stacked([self._step(act) for _ in range(steps)])
         self._sim_state = self.sim.get_state()
         return rollout
 
-    def _step(self) -> Rollout:
+    def _step(self, act: ActFunction) -> Rollout:
         """One step of every environment."""
         obs = self._tensor(self._obs)
-        action, log_prob = self.agent.act(self.normaliser(obs))
+        action, log_prob = act(self.normaliser(obs))
         step = self.sim.step(action.clamp(-1.0, 1.0).cpu().numpy())
         self._obs = step.obs
         self.episodes.add(step)

@@ -65,6 +65,12 @@ class OnlineSettings(RunSettings):
     terminations: str = setting(
         'end', 'what follows the end of a task: no value, the learned value of an absorbing '
         'state, or what would follow a time limit', choices=TERMINATIONS)
+    warm_start: int = setting(
+        0, 'updates in which the actor first clones the demonstrations; statistics of '
+        'observations are fixed then; 0 is no warm start', low=0)
+    warm_start_steps: int = setting(
+        10_240, 'environment steps before a cloned actor learns on; until then only what judges '
+        'it does', low=0)
     evaluate_every: int = setting(65_536, 'environment steps between evaluations', low=1)
     checkpoint_every: int = setting(16_384, 'environment steps between checkpoints', low=1)
     stop_at_success: float = setting(
@@ -148,6 +154,7 @@ def resolve(given: Mapping[str, Mapping[str, object]], config: Path | None = Non
         draft.set(overrides, source)
     _complete(draft, task, chosen)
     if isinstance(draft.settings, OnlineSettings):
+        _check_warm_start(draft.settings)
         _check_terminations(draft.settings)
         _check_stop(draft.settings, task)
     return ResolvedRun(draft.settings, draft.origins)
@@ -231,11 +238,20 @@ def _complete(draft: _Draft, task: Task, chosen: Chosen) -> None:
     if not draft.settings.noise:
         draft.set({'noise': task.default_noise}, f'task {task.name}')
     task.check_noise(draft.settings.noise)
+    known = settings.values(draft.settings)
+    if known.get('warm_start') and known.get('learner.random_steps'):
+        draft.set({'learner.random_steps': 0}, 'warm_start: the clone acts from the first')
     if not draft.settings.output_dir:
         own = chosen.agent in ('', chosen.algorithm, 'ppo')
         name = '_'.join([task.name, chosen.algorithm, *([] if own else [chosen.agent])])
         draft.set({'output_dir': f'runs/{name}_{draft.settings.seed}'},
                   'task, algorithm, agent and seed')
+
+
+def _check_warm_start(run: OnlineSettings) -> None:
+    if run.warm_start and not needs_demonstrations(run):
+        raise UserError(f'algorithm {run.algorithm!r} has no demonstrations to clone',
+                        found=f'warm_start {run.warm_start}', expected='0')
 
 
 def _check_terminations(run: OnlineSettings) -> None:
