@@ -21,6 +21,7 @@ RULES = (
     Rule(When(agent='ppo', preset='default'), {
         'learner.width': 64, 'learner.minibatches': 8, 'learner.learning_rate': 1e-3,
         'learner.entropy_weight': 0.0, 'learner.initial_std': 0.5, 'learner.final_std': 0.1,
+        'learner.std_steps': 40_000,
         'reward.epochs': 4, 'reward.learning_rate': 1e-3, 'reward.batch_size': 64}),
 
     Rule(When(off_policy=True), {

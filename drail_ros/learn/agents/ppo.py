@@ -54,8 +54,9 @@ class PpoSettings(Settings):
     max_gradient_norm: float = setting(0.5, 'gradients are scaled down to this norm', low=0.0)
     initial_std: float = setting(1.0, 'standard deviation of the first actions', low=1e-3)
     final_std: float = setting(
-        0.0, 'standard deviation of the last actions, reached geometrically; 0 learns it',
-        low=0.0)
+        0.0, 'standard deviation of later actions, reached geometrically; 0 learns it', low=0.0)
+    std_steps: int = setting(
+        100_000, 'environment steps until it is reached, however long the run', low=1)
     width: int = setting(256, 'hidden width of actor and critic', low=1)
     layers: int = setting(2, 'hidden layers of actor and critic', low=1)
     normalise_reward: bool = setting(True, 'divide rewards by the std of the discounted return')
@@ -86,6 +87,7 @@ class Ppo(nn.Module):
         sizes = [obs_size] + [settings.width] * settings.layers + [1]
         self.critic = orthogonal(mlp(sizes, nn.Tanh), last_gain=1.0)
         self.scaler = ReturnScaler(num_envs, settings.discount)
+        self.register_buffer('steps', torch.zeros((), dtype=torch.int64))
         self.actor.log_std.requires_grad_(settings.final_std == 0)
         self.to(generator.device)
         self.optimiser = torch.optim.Adam(self.parameters(), lr=settings.learning_rate,
@@ -98,6 +100,9 @@ class Ppo(nn.Module):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take the optimiser out of ``state_dict``."""
         self.optimiser.load_state_dict(state)
+
+    steps: Tensor
+    """Environment steps learned from, 0-dimensional."""
 
     @torch.no_grad()
     def act(self, obs: Tensor) -> tuple[Tensor, Tensor]:
@@ -154,10 +159,12 @@ class Ppo(nn.Module):
                 totals += self._minibatch(seen[rows], action[rows], log_prob[rows], value[rows],
                                           advantage[rows], returns[rows])
                 updates += 1
+        self.steps += rollout.ended.numel()
         if s.final_std > 0:
+            share = min(self.steps.item() / s.std_steps, 1.0)
             with torch.no_grad():
-                self.actor.log_std.fill_((1 - progress) * math.log(s.initial_std)
-                                         + progress * math.log(s.final_std))
+                self.actor.log_std.fill_((1 - share) * math.log(s.initial_std)
+                                         + share * math.log(s.final_std))
         policy, critic, entropy, clipped = (totals / updates).tolist()
         return {'policy/loss': policy, 'policy/value_loss': critic, 'policy/entropy': entropy,
                 'policy/clip_fraction': clipped,

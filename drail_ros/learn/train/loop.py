@@ -52,6 +52,8 @@ class TrainingLoop(ABC):
         self.sim, self.run_settings, self._report, self._on_best = sim, run, report, on_best
         self.device = pick_device(run.device)
         use_fast_matmul(run.fast_matmul)
+        if run.threads:
+            torch.set_num_threads(run.threads)
         self.generator = torch.Generator(self.device).manual_seed(run.seed)
         global_seed(run.seed)
         self._demonstrations_hash = demonstrations.content_hash() if demonstrations else ''
