@@ -31,6 +31,8 @@ class Chosen:
     """Whether the agent learns from a replay memory."""
     learned_reward: bool
     """Whether a reward model that learns pays the agent."""
+    noise_level: float
+    """The task's named noise level that is nearest to the run's."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,14 @@ class When:
     preset: str | None = None
     off_policy: bool | None = None
     learned_reward: bool | None = None
+    noise_level: float | None = None
 
     def fits(self, chosen: Chosen) -> bool:
         """Whether every condition holds."""
         return all(getattr(chosen, name) == wanted for name, wanted in self._conditions().items())
 
     def __str__(self) -> str:
-        words = [f'{name} {wanted}' if isinstance(wanted, str) else name if wanted else
+        words = [f'{name} {wanted}' if not isinstance(wanted, bool) else name if wanted else
                  f'not {name}' for name, wanted in self._conditions().items()]
         return ', '.join(words) or 'always'
 

@@ -204,6 +204,10 @@ class Task:
         action: Array = self.command_scale().action(command).astype(np.float32)
         return action
 
+    def nearest_noise_level(self, noise: float) -> float:
+        """Return the named noise level nearest to ``noise``, of two as near the lower."""
+        return min(self.noise_levels, key=lambda level: (abs(level - noise), level))
+
     def check_noise(self, noise: float) -> None:
         """Raise UserError where ``noise`` lies outside the task's noise levels."""
         if not min(self.noise_levels) <= noise <= max(self.noise_levels):

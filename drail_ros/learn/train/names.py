@@ -13,8 +13,8 @@ from __future__ import annotations
 from drail_ros import plugins
 
 PRESETS = ('default', 'published')
-CHOSEN_FIRST = ('task', 'algorithm', 'agent', 'preset')
-"""Settings that decide which others there are."""
+CHOSEN_FIRST = ('task', 'algorithm', 'agent', 'preset', 'noise')
+"""Settings that decide which others there are, and which rules of the presets fit."""
 _ALGORITHMS = (plugins.REWARDS, plugins.ALGORITHMS, plugins.OFFLINE)
 
 

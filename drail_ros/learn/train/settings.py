@@ -133,7 +133,8 @@ def resolve(given: Mapping[str, Mapping[str, object]], config: Path | None = Non
 
     1. the defaults of the settings classes;
     2. ``run_defaults`` of algorithm and agent, or what an offline learner sets in a preset;
-    3. the rules in ``presets/`` for the task, in written order;
+    3. the rules in ``presets/`` for the task, in written order; those for a noise level hold at
+       every noise to which no other named level is nearer;
     4. the file ``config``; see ``read_config``;
     5. ``given``: overrides by dotted name, values may be text, for each source by its name.
 
@@ -148,8 +149,9 @@ def resolve(given: Mapping[str, Mapping[str, object]], config: Path | None = Non
         task: Task = plugins.load(plugins.TASKS, said['task'])
     with settings.naming(by['algorithm']):
         is_offline(said['algorithm'])
+    noise_level = task.nearest_noise_level(float(said['noise']) or task.default_noise)
     with settings.naming(by['agent']):
-        draft, chosen = _start(said['algorithm'], said.get('agent'), said['preset'])
+        draft, chosen = _start(said['algorithm'], said.get('agent'), said['preset'], noise_level)
     _apply_rules(draft, task, chosen)
     for source, overrides in sources.items():
         draft.set(overrides, source)
@@ -192,13 +194,15 @@ def _said_first(sources: Mapping[str, Mapping[str, object]]) -> tuple[dict[str, 
     return said, by
 
 
-def _start(algorithm: str, agent: str | None, preset: str) -> tuple[_Draft, Chosen]:
+def _start(algorithm: str, agent: str | None, preset: str,
+           noise_level: float) -> tuple[_Draft, Chosen]:
     """Return what holds on any task."""
     if is_offline(algorithm):
         _, learner = plugins.load(plugins.OFFLINE, algorithm)
         draft = _Draft(OfflineSettings(learner=learner()))
         draft.set(learner.presets.get(preset, {}), f'preset {preset} of {algorithm}')
-        return draft, Chosen(algorithm, '', preset, off_policy=False, learned_reward=False)
+        return draft, Chosen(algorithm, '', preset, off_policy=False, learned_reward=False,
+                             noise_level=noise_level)
     if algorithm in plugins.names(plugins.ALGORITHMS):
         if agent not in (None, algorithm):
             raise UserError(f'algorithm {algorithm!r} is its own agent', found=f'agent {agent!r}',
@@ -219,7 +223,8 @@ def _start(algorithm: str, agent: str | None, preset: str) -> tuple[_Draft, Chos
     draft.set(learner.run_defaults, f'run_defaults of {name}')
     return draft, Chosen(algorithm, name, preset,
                          off_policy=issubclass(learner, OffPolicySettings),
-                         learned_reward=issubclass(reward, RewardSettings))
+                         learned_reward=issubclass(reward, RewardSettings),
+                         noise_level=noise_level)
 
 
 def _apply_rules(draft: _Draft, task: Task, chosen: Chosen) -> None:
