@@ -27,7 +27,7 @@ class Transitions:
     obs: Tensor
     """``[B, O]``."""
     action: Tensor
-    """``[B, A]`` in [-1, 1]."""
+    """``[B, A]`` in [-1, 1], or beyond where an agent shows them as drawn."""
     next_obs: Tensor
     """``[B, O]``: the true successor, also where the episode ended."""
     terminated: Tensor
@@ -70,6 +70,13 @@ def joined(a: Transitions, b: Transitions) -> Transitions:
     below = b.columns()
     return Transitions(**{name: torch.cat([column, below[name]])
                           for name, column in a.columns().items()})
+
+
+def some_of(rows: Transitions, count: int, generator: torch.Generator) -> Transitions:
+    """Return so many of the rows, drawn without replacement; all where there are no more, or 0."""
+    if not 0 < count < len(rows):
+        return rows
+    return rows[torch.randperm(len(rows), generator=generator, device=generator.device)[:count]]
 
 
 def input_size(inputs: str, obs_size: int, action_size: int) -> int:

@@ -127,10 +127,12 @@ def test_implied_reward_by_hand() -> None:
         assert found.tolist() == [pytest.approx(expected)]
 
 
+@pytest.mark.parametrize('critics', [1, 2])
 @pytest.mark.parametrize('term', VALUE_TERMS)
-def test_the_loss_of_iq_learn_is_that_of_its_rewards_and_values(term: str) -> None:
+def test_the_loss_of_iq_learn_is_that_of_its_rewards_and_values(term: str, critics: int) -> None:
     """Nothing ends; c = 1: r = Q - γ V(s') - c, while the start's value knows no c."""
-    agent = make('iq_learn', value_term=term, discount=0.5, temperature=0.3)
+    agent = make('iq_learn', value_term=term, discount=0.5, temperature=0.3, critics=critics)
+    assert len(agent.critic.weights[0]) == critics
     expert, mine = rows_of(6, 1.0), rows_of(6, seed=1)
     for rows in (expert, mine):
         rows.terminated.fill_(False)

@@ -61,7 +61,7 @@ def test_density_integrates_to_one() -> None:
     assert total.item() == pytest.approx(1.0, abs=0.02)
 
 
-def cfil(**changes: float) -> Cfil:
+def cfil(**changes: float | str) -> Cfil:
     torch.manual_seed(0)
     return Cfil(2, 1, CfilSettings(**{'inputs': 'state', 'width': 16} | changes), generator())
 
@@ -71,19 +71,41 @@ def test_the_log_ratio_is_of_squashed_densities() -> None:
     agent, expert = (4 * torch.tanh(made.log_prob(x) / 2)
                      for made in (model.agent_flow, model.expert_flow))
     assert torch.allclose(model.log_ratio(x), agent - expert)
+    as_released = cfil(squash_height=4.0, squash_width=2.0, squashed='ratio')
+    difference = as_released.agent_flow.log_prob(x) - as_released.expert_flow.log_prob(x)
+    assert torch.allclose(as_released.log_ratio(x), 4 * torch.tanh(difference / 2))
+    rows = Transitions.of(x, x[:, :1], x)
+    assert torch.allclose(as_released.reward(rows), -4 * torch.tanh(difference / 2))
 
 
+@pytest.mark.parametrize(('weight', 'rises'), [(10.0, True), (0.0, False)])
+def test_likelihoods_of_data_under_their_own_flows_are_climbed(weight: float,
+                                                               rises: bool) -> None:
+    """Where the agent's rows are the expert's the ratio has nothing to learn."""
+    model = cfil(likelihood_weight=weight, smoothing=0.0, learning_rate=1e-2, batch_size=256)
+    model.expert_flow.load_state_dict(model.agent_flow.state_dict())
+    obs = 3 + 0.1 * torch.randn(256, 2, generator=generator())
+    rows = Transitions.of(obs, obs[:, :1], obs)
+    before = [f.log_prob(obs).mean().item() for f in (model.agent_flow, model.expert_flow)]
+    for _ in range(20):
+        model.update(rows, rows)
+    after = [f.log_prob(obs).mean().item() for f in (model.agent_flow, model.expert_flow)]
+    assert all((b > a + 1.0) is rises for a, b in zip(before, after))
+
+
+@pytest.mark.parametrize('of', ['std', 'value'])
 def test_training_is_smoothed_by_noise_as_wide_as_a_share_of_the_spread(
-        monkeypatch: pytest.MonkeyPatch) -> None:
-    model, seen = cfil(smoothing=0.5, batch_size=2000), []
+        of: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, seen = cfil(smoothing=0.5, smoothing_of=of, batch_size=2000), []
     monkeypatch.setattr(model, 'log_ratio', lambda x: seen.append(x) or 0 * sum(
         p.sum() for p in model.parameters()) + torch.zeros(len(x)))
     spread = torch.tensor([2.0, 0.5])
-    obs = spread * torch.tensor([[1.0, 1.0], [-1.0, -1.0]]).repeat(1000, 1)
+    obs = spread * torch.tensor([[1.0, 1.0], [3.0, 3.0]]).repeat(1000, 1)
     rows = Transitions.of(obs, obs[:, :1], obs)
     model.update(rows, rows)
     x, = seen
-    noise = (x - x.sign() * spread) / (0.5 * obs.std(dim=0))
+    value = torch.where(x < 1.5 * spread, spread, 3 * spread)
+    noise = (x - value) / (0.5 * {'std': obs.std(dim=0), 'value': value}[of])
     assert noise.abs().max() <= 1.0 + 1e-5 and noise.mean().abs() < 0.05
     assert noise.std().item() == pytest.approx(3 ** -0.5, rel=0.03)
 

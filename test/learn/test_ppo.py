@@ -109,10 +109,11 @@ def test_actor_is_the_gaussian_it_claims_to_be() -> None:
     assert torch.allclose(actor.entropy(), expected.entropy().sum(1)[0])
 
 
-def test_first_actions_hardly_depend_on_the_state() -> None:
+@pytest.mark.parametrize('chosen', [{}, {'mean_gain': 0.7}])
+def test_first_actions_hardly_depend_on_the_state(chosen: dict[str, float]) -> None:
     """Orthogonal layers of gain √2, the last of the actor of gain 0.01, of the critic of 1."""
-    agent = make(PpoSettings(width=8, layers=2), obs_size=8)
-    for net, last in ((agent.actor.mean, 0.01), (agent.critic, 1.0)):
+    agent = make(PpoSettings(width=8, layers=2, **chosen), obs_size=8)
+    for net, last in ((agent.actor.mean, chosen.get('mean_gain', 0.01)), (agent.critic, 1.0)):
         for layer, gain in zip(net[::2], (2 ** 0.5, 2 ** 0.5, last), strict=True):
             gains = torch.linalg.svdvals(layer.weight)
             assert torch.allclose(gains, torch.tensor(gain), atol=1e-5) and not layer.bias.any()
@@ -239,6 +240,16 @@ def test_actions_are_judged_as_they_were_executed() -> None:
     rows = done.transitions()
     assert rows.action[1].item() == 1.0 and rows.action[5].item() == -1.0
     assert torch.equal(done.action.flatten(0, 1).clamp(-1, 1), rows.action)
+    for judged, seen in (('executed', rows.action), ('drawn', done.action.flatten(0, 1))):
+        agent = make(PpoSettings(judged_actions=judged))
+        agent.remember(done, rows)
+        assert torch.equal(agent.experience().action, seen)
+
+
+def test_the_epsilon_of_adam_is_that_of_the_settings() -> None:
+    for chosen, epsilon in (({}, 1e-5), ({'adam_epsilon': 1e-12}, 1e-12)):
+        group, = make(PpoSettings(**chosen)).optimiser.param_groups
+        assert group['eps'] == epsilon
 
 
 @pytest.mark.parametrize(('weight', 'moves'), [(0.5, 1), (0.0, 0)])

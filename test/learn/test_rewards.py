@@ -51,7 +51,8 @@ def make(name: str, **changes: Any) -> Any:
     small = {'width': 32, 'layers': 2, 'batch_size': 64, 'learning_rate': 1e-3,
              'expert_updates': 300}
     known = settings.specs(defaults)
-    chosen = settings.replace(defaults(), {k: v for k, v in small.items() if k in known} | changes)
+    chosen = settings.replace(defaults(), {
+        k: v for k, v in (small | changes).items() if k in known or k not in small})
     return model(OBS, ACTION, chosen, generator(1))
 
 
@@ -231,6 +232,38 @@ def test_airl_shapes_an_absorbing_state_as_any_other() -> None:
 def test_dac_halves_the_cross_entropy() -> None:
     logits = torch.randn(8, generator=generator()), torch.randn(8, generator=generator(1))
     assert torch.allclose(make('dac').loss(*logits), 0.5 * make('gail').loss(*logits))
+    as_released = make('dac', cross_entropies='sum')
+    assert torch.equal(as_released.loss(*logits), make('gail').loss(*logits))
+
+
+@pytest.mark.parametrize(('inputs', 'slope'), [
+    ('state_action', [4.0] + 3 * [0.0] + [3.0, 0.0]), ('state', [4.0] + 3 * [0.0]),
+    ('state_pair', [4.0] + 3 * [0.0] + [3.0] + 3 * [0.0])])
+@pytest.mark.parametrize('penalised', ['all', 'state'])
+def test_the_gradient_in_the_action_may_be_left_out(penalised: str, inputs: str,
+                                                    slope: list[float]) -> None:
+    """Of slope 4 in s and 3 in a or s': (√(4² + 3²) - 1)², or without the action (4 - 1)²."""
+    model = make('gail_gp', inputs=inputs, penalised=penalised, layers=0)
+    with torch.no_grad():
+        model.score.net[0].weight.copy_(torch.tensor([slope]))
+    counts = [s for at, s in enumerate(slope)
+              if penalised == 'all' or inputs != 'state_action' or at < OBS]
+    found = model.penalty(gaussian_rows(1.0, 16), gaussian_rows(-1.0, 16)).item()
+    assert found == pytest.approx((math.hypot(*counts) - 1) ** 2, rel=1e-4)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_so_many_of_the_agents_rows_are_learned_from(name: str,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    def updates(**changes: int) -> int:
+        model, steps = make(name, expert_updates=1, **changes), []
+        optimiser = getattr(model, 'optimiser', None) or model._optimiser
+        step = optimiser.step
+        monkeypatch.setattr(optimiser, 'step', lambda: steps.append(1) or step())
+        model.update(gaussian_rows(1.0), gaussian_rows(-1.0))
+        return len(steps) - (name == 'smiling')  # one of the expert net
+
+    assert (updates(), updates(agent_rows=192), updates(agent_rows=192, epochs=2)) == (8, 3, 6)
 
 
 @pytest.mark.parametrize(('name', 'function'), [

@@ -123,11 +123,14 @@ def test_temperature_rises_while_the_entropy_is_too_low() -> None:
     assert agent.log_alpha.item() == pytest.approx(math.log(0.2) + 0.1, abs=1e-3)
 
 
-@pytest.mark.parametrize(('log_prob', 'rises'), [(0.5, False), (1.5, True)])
+@pytest.mark.parametrize(('chosen', 'log_prob', 'rises'), [
+    ({}, 0.5, False), ({}, 1.5, True),
+    ({'target_entropy': 0.5}, 0.4, False), ({'target_entropy': 0.5}, 0.6, True)])
 def test_the_entropy_that_is_wanted_is_minus_the_number_of_actions(
-        log_prob: float, rises: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One action: entropy -log π of -0.5 is enough, -1.5 is not."""
-    agent = make()
+        chosen: dict[str, float], log_prob: float, rises: bool,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """One action: entropy -log π of -0.5 is enough, -1.5 is not; or of -0.4, -0.6."""
+    agent = make(**chosen)
     sample = agent.actor.sample
 
     def of_known_density(obs: torch.Tensor,
@@ -193,8 +196,19 @@ def test_only_new_steps_are_paid_for_with_updates() -> None:
         agent.remember(rollout, rollout.transitions())
         drawn.append(len(agent.experience()))
     assert drawn == [0, 6 * 64, 6 * 64]
+    for random, idle, expected in ((0, 8, [0, 6 * 64]), (16, 4, [6 * 64, 6 * 64])):
+        agent = make(updates_per_step=0.75, random_steps=random, steps_before_updates=idle)
+        for wanted in expected:
+            agent.remember(rollout, rollout.transitions())
+            assert len(agent.experience()) == wanted
     first, _ = make(random_steps=8).act(torch.zeros(1000, 2))
     assert first.abs().max() <= 1 and abs(first.std().item() - 3 ** -0.5) < 0.05
+
+
+def test_the_momentum_of_adam_is_that_of_the_settings() -> None:
+    for chosen, momentum in (({}, 0.9), ({'adam_momentum': 0.25}, 0.25)):
+        for optimiser in make(**chosen).optimisers.values():
+            assert optimiser.param_groups[0]['betas'] == (momentum, 0.999)
 
 
 def test_continues_exactly_from_its_state() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from drail_ros.data.demonstrations import Demonstrations, Episode, Layout
 from drail_ros.learn.agents.agent import Rollout
 from drail_ros.learn.train.online import Trainer
 from drail_ros.learn.train.settings import make_run_settings, OnlineSettings
@@ -26,6 +27,7 @@ from drail_ros.learn.transitions import (
     inputs_of,
     joined,
     paired_minibatches,
+    some_of,
     Transitions,
 )
 from drail_ros.sim.make import make_sim
@@ -71,6 +73,16 @@ def test_what_reward_models_see(inputs: str, expected: list[float]) -> None:
     assert seen[1].tolist() == expected and input_size(inputs, 1, 1) == len(expected)
 
 
+def test_some_rows_are_drawn_once_each() -> None:
+    rows, random = numbered(100), torch.Generator().manual_seed(0)
+    before = random.get_state()
+    for all_of_them in (0, 100, 101):
+        assert some_of(rows, all_of_them, random) is rows
+    assert torch.equal(random.get_state(), before)
+    drawn = [some_of(rows, 30, random).obs[:, 0].int().tolist() for _ in range(2)]
+    assert all(len({*each}) == 30 and max(each) > 40 for each in drawn) and drawn[0] != drawn[1]
+
+
 def test_fewer_rows_than_a_minibatch_are_one_minibatch() -> None:
     pairs = list(paired_minibatches(numbered(3), numbered(2), 64, 2, torch.Generator()))
     assert [(len(expert), len(agent)) for expert, agent in pairs] == [(2, 2), (2, 2)]
@@ -98,15 +110,27 @@ COUNTING = Task(
 """Two steps to an end, or four to a time limit."""
 
 
-@pytest.mark.parametrize('terminations', ['end', 'ignore'])
-def test_a_rollout_says_what_was_done_and_what_came_of_it(terminations: str,
-                                                          tmp_path: Path) -> None:
-    run = make_run_settings({
-        'task': 'hopper', 'algorithm': 'true_reward', 'agent': 'ppo', 'num_envs': 8,
-        'rollout_steps': 9, 'terminations': terminations, 'device': 'cpu',
-        'output_dir': str(tmp_path / 'run')})
+def trainer_of(folder: Path, demonstrations: Demonstrations | None = None,
+               **chosen: object) -> Trainer:
+    run = make_run_settings({'task': 'hopper', 'algorithm': 'true_reward', 'agent': 'ppo',
+                             'num_envs': 8, 'rollout_steps': 9, 'device': 'cpu',
+                             'output_dir': str(folder / 'run'), **chosen})
     assert isinstance(run, OnlineSettings)
-    trainer = Trainer(make_sim(COUNTING, 8, 1.0), None, run, lambda step, metrics: None)
+    return Trainer(make_sim(COUNTING, 8, 1.0), demonstrations, run, lambda step, metrics: None)
+
+
+WITHOUT_VALUE = pytest.mark.parametrize(('terminations', 'time_limits', 'ends', 'time_outs'), [
+    ('end', 'bootstrap', True, False), ('end', 'end', True, True),
+    ('ignore', 'bootstrap', False, False), ('ignore', 'end', False, True)])
+
+
+@WITHOUT_VALUE
+@pytest.mark.parametrize('agent', ['ppo', 'sac'])
+def test_a_rollout_says_what_was_done_and_what_came_of_it(
+        agent: str, terminations: str, time_limits: str, ends: bool, time_outs: bool,
+        tmp_path: Path) -> None:
+    trainer = trainer_of(tmp_path, agent=agent, terminations=terminations,
+                         time_limits=time_limits)
     trainer.normaliser.update(torch.randn(100, 2, generator=torch.Generator().manual_seed(0)))
     done = trainer._collect()
     count, last = done.obs.unbind(-1)
@@ -114,14 +138,31 @@ def test_a_rollout_says_what_was_done_and_what_came_of_it(terminations: str,
     assert torch.equal(done.next_obs[..., 0], count + 1), 'the successor, not the next episode'
     assert torch.equal(done.next_obs[..., 1], last)
     over = count + 1 >= last
-    assert torch.equal(done.terminated, over & (terminations == 'end'))
-    assert torch.equal(done.ended, over | (count + 1 >= 4))
+    out_of_time = ~over & (count + 1 >= 4)
+    assert over.any() and out_of_time.any()
+    assert torch.equal(done.terminated, (over & ends) | (out_of_time & time_outs))
+    assert torch.equal(done.ended, over | out_of_time)
     assert done.ended.any() and not done.obs[1:][done.ended[:-1]][:, 0].any(), 'a new episode'
     executed = done.action[..., 0].clamp(-1, 1)
     assert torch.allclose(done.reward, 10 + executed + count)
     log_prob = trainer.agent.actor.log_prob(trainer.normaliser(done.obs.flatten(0, 1)),
                                             done.action.flatten(0, 1))
     assert torch.allclose(done.log_prob.flatten(), log_prob, atol=1e-5)
+
+
+@WITHOUT_VALUE
+def test_ends_of_demonstrations_count_as_the_agents_do(
+        terminations: str, time_limits: str, ends: bool, time_outs: bool,
+        tmp_path: Path) -> None:
+    obs = np.arange(6, dtype=np.float32).reshape(3, 2)
+    last = np.array([False, True])
+    first, second = (Episode(
+        Layout.of(COUNTING), obs[:2], np.zeros((2, 1), np.float32), obs[1:],
+        terminated=last & ended, truncated=last & ~ended, success=last & False,
+        step=np.arange(2)) for ended in (np.array([True]), np.array([False])))
+    trainer = trainer_of(tmp_path, Demonstrations.join([first, second]), algorithm='gail',
+                         terminations=terminations, time_limits=time_limits)
+    assert trainer.teacher.expert().terminated.tolist() == [False, ends, False, time_outs]
 
 
 def test_steps_are_stacked_by_name() -> None:

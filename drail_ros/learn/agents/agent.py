@@ -21,6 +21,9 @@ from drail_ros.learn.nets.actors import Actor
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.transitions import Transitions
 
+ACTIONS = ('executed', 'drawn')
+"""An action as the environment got it, clipped to [-1, 1], or as the policy drew it."""
+
 
 @dataclass(frozen=True)
 class Rollout:
@@ -28,13 +31,13 @@ class Rollout:
 
     obs: Tensor
     action: Tensor
-    """As drawn: not clipped to [-1, 1], which is what was executed."""
+    """As drawn: clipped to [-1, 1] they were executed."""
     next_obs: Tensor
     reward: Tensor
     """The task's own reward."""
     log_prob: Tensor
     terminated: Tensor
-    """No value follows; never set where terminations are ignored."""
+    """No value follows; ``rewards/terminations.py`` says of which ends."""
     ended: Tensor
     """The next step belongs to another episode."""
 
@@ -44,10 +47,11 @@ class Rollout:
         return cls(**{field.name: torch.stack([getattr(step, field.name) for step in steps])
                       for field in fields(cls)})
 
-    def transitions(self) -> Transitions:
-        """Return what was executed, T · N rows."""
+    def transitions(self, actions: str = 'executed') -> Transitions:
+        """Return T · N rows, with ``actions`` of one of the kinds in ``ACTIONS``."""
+        action = self.action.clamp(-1.0, 1.0) if actions == 'executed' else self.action
         return Transitions.of(
-            self.obs.flatten(0, 1), self.action.clamp(-1.0, 1.0).flatten(0, 1),
+            self.obs.flatten(0, 1), action.flatten(0, 1),
             self.next_obs.flatten(0, 1), terminated=self.terminated.flatten(),
             reward=self.reward.flatten())
 

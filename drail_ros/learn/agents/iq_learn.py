@@ -19,7 +19,7 @@ identity): the second term is estimated on expert and agent transitions (``value
 learning online), on expert ones (``value_expert``) or at the expert's states as if each were the
 first (``first``, published for learning offline). The square is taken on expert and agent
 transitions, or on the expert's alone. V(s') comes from a slowly moving copy of the critics, V from
-the lower of two.
+the lowest of them.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class IqLearnSettings(AlgorithmSettings):
 
     actor_learning_rate: float = setting(3e-5, 'Adam step size of the actor', low=0.0)
     temperature: float = setting(0.01, 'weight α of the entropy', low=0.0)
+    critics: int = setting(2, 'critics, of which the lowest counts', low=1)
     value_term: str = setting('value', 'where the value of the start is estimated',
                               choices=VALUE_TERMS)
     regularise_agent: bool = setting(True, "square the agent's rewards too, not only the expert's")
@@ -62,7 +63,7 @@ def iq_loss(expert_reward: Tensor, start_value: Tensor, squared_rewards: Tensor,
 
 
 class IqLearn(OffPolicyAgent):
-    """Twin soft critics learned from demonstrations; squashed Gaussian actor."""
+    """Soft critics learned from demonstrations; squashed Gaussian actor."""
 
     settings: IqLearnSettings
 
@@ -71,7 +72,7 @@ class IqLearn(OffPolicyAgent):
         super().__init__(obs_size, action_size, settings, generator)
         self.implied_reward = ImpliedReward(settings.discount)
         sizes = [obs_size + action_size] + [settings.width] * settings.layers + [1]
-        self.critic = Ensemble(2, sizes)
+        self.critic = Ensemble(settings.critics, sizes)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         self.to(generator.device)
         self.optimise('actor', list(self.actor.parameters()), settings.actor_learning_rate)

@@ -38,11 +38,13 @@ class OffPolicySettings(Settings):
     batch_size: int = setting(256, 'transitions per update', low=1)
     updates_per_step: float = setting(1.0, 'updates per environment step', low=0.0)
     replay_size: int = setting(1_000_000, 'latest transitions kept', low=1)
-    random_steps: int = setting(5000, 'first steps, with uniformly random actions and no update',
-                                low=0)
+    random_steps: int = setting(5000, 'first steps, with uniformly random actions', low=0)
+    steps_before_updates: int = setting(
+        0, 'first steps without an update; 0 is those with random actions', low=0)
     discount: float = setting(0.99, 'discount γ', low=0.0, high=1.0)
     width: int = setting(256, 'hidden width of actor and critics', low=1)
     layers: int = setting(2, 'hidden layers of actor and critics', low=1)
+    adam_momentum: float = setting(0.9, "Adam's β₁", low=0.0, high=0.999)
 
     run_defaults: ClassVar[Mapping[str, object]] = {
         'num_envs': 8, 'rollout_steps': 8, 'evaluate_every': 20_000, 'checkpoint_every': 50_000}
@@ -112,7 +114,8 @@ class OffPolicyAgent(nn.Module):
 
     def optimise(self, name: str, parameters: list[nn.Parameter], learning_rate: float) -> None:
         """Add an Adam optimiser, to be kept in checkpoints."""
-        self.optimisers[name] = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+        self.optimisers[name] = torch.optim.Adam(
+            parameters, lr=learning_rate, betas=(self.settings.adam_momentum, 0.999), fused=True)
 
     def descend(self, name: str, loss: Tensor) -> None:
         """Take one step of an optimiser; only its own parameters get gradients."""
@@ -167,7 +170,8 @@ class OffPolicyAgent(nn.Module):
         transitions = rollout.transitions()
         self.replay.add(transitions)
         self._drawn = None
-        if self.replay.added > self.settings.random_steps:
+        idle = self.settings.steps_before_updates or self.settings.random_steps
+        if self.replay.added > idle:
             self._due += len(transitions) * self.settings.updates_per_step
             if updates := int(self._due):
                 self._due -= updates

@@ -24,16 +24,14 @@ import torch
 from torch import nn, Tensor
 
 from drail_ros.learn.agents.advantages import generalised_advantages
-from drail_ros.learn.agents.agent import Rollout
-from drail_ros.learn.nets.actors import GaussianActor
+from drail_ros.learn.agents.agent import ACTIONS, Rollout
+from drail_ros.learn.nets.actors import FIRST_MEAN_GAIN, GaussianActor
 from drail_ros.learn.nets.mlp import mlp, orthogonal
 from drail_ros.learn.nets.normalise import ReturnScaler
 from drail_ros.learn.rewards.teacher import Teacher
 from drail_ros.learn.transitions import Transitions
 from drail_ros.settings import setting, Settings
 
-_ADAM_EPSILON = 1e-5
-"""As is usual with PPO (Huang et al., The 37 Implementation Details of PPO, ICLR blog, 2022)."""
 _LEAST_SPREAD = 1e-5
 """Added to the advantages' standard deviation, which is 0 where all are alike."""
 
@@ -60,6 +58,12 @@ class PpoSettings(Settings):
     width: int = setting(256, 'hidden width of actor and critic', low=1)
     layers: int = setting(2, 'hidden layers of actor and critic', low=1)
     normalise_reward: bool = setting(True, 'divide rewards by the std of the discounted return')
+    mean_gain: float = setting(
+        FIRST_MEAN_GAIN, "gain of the weights that the actor's last layer begins with", low=0.0)
+    # As is usual with PPO (Huang et al., The 37 Implementation Details of PPO, ICLR blog, 2022).
+    adam_epsilon: float = setting(1e-5, "Adam's ε", low=0.0)
+    judged_actions: str = setting('executed', 'actions that a reward model sees: as executed, '
+                                  'clipped to [-1, 1], or as drawn', choices=ACTIONS)
 
     run_defaults: ClassVar[Mapping[str, object]] = {}
 
@@ -83,7 +87,7 @@ class Ppo(nn.Module):
         super().__init__()
         self.settings, self.generator = settings, generator
         self.actor = GaussianActor(obs_size, action_size, settings.width, settings.layers,
-                                   settings.initial_std)
+                                   settings.initial_std, settings.mean_gain)
         sizes = [obs_size] + [settings.width] * settings.layers + [1]
         self.critic = orthogonal(mlp(sizes, nn.Tanh), last_gain=1.0)
         self.scaler = ReturnScaler(num_envs, settings.discount)
@@ -91,7 +95,7 @@ class Ppo(nn.Module):
         self.actor.log_std.requires_grad_(settings.final_std == 0)
         self.to(generator.device)
         self.optimiser = torch.optim.Adam(self.parameters(), lr=settings.learning_rate,
-                                          eps=_ADAM_EPSILON, fused=True)
+                                          eps=settings.adam_epsilon, fused=True)
 
     def get_extra_state(self) -> dict[str, Any]:
         """Put the optimiser into ``state_dict``."""
@@ -123,7 +127,7 @@ class Ppo(nn.Module):
 
     def experience(self) -> Transitions:
         """Return the rollout."""
-        return self._rollout.transitions()
+        return self._rollout.transitions(self.settings.judged_actions)
 
     def improve(self, teacher: Teacher, progress: float,
                 actor_learns: bool = True) -> dict[str, float]:

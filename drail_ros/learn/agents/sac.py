@@ -10,7 +10,7 @@
 
     J_Q = E ½ (Q_i(s, a) - r - γ (1 - d) (min_j Q̄_j(s', a') - α log π(a'|s')))²     (eq. 5)
     J_π = E α log π(a|s) - min_j Q_j(s, a)                                           (eq. 7)
-    J_α = E -log α (log π(a|s) + H̄),  H̄ = -dim(a)                      (eq. 18, for log α)
+    J_α = E -log α (log π(a|s) + H̄),  H̄ = -h dim(a), h = 1              (eq. 18, for log α)
     Q̄ ← τ Q + (1 - τ) Q̄
 
 with two critics and a tanh-squashed Gaussian policy. d is 1 where nothing follows; where an
@@ -40,7 +40,8 @@ class SacSettings(OffPolicySettings):
     target_share: float = setting(0.005, 'share τ of the critic in its target at each update',
                                   low=0.0, high=1.0)
     initial_temperature: float = setting(0.2, 'first α', low=1e-8)
-    learn_temperature: bool = setting(True, 'adapt α to the entropy -dim(a)')
+    learn_temperature: bool = setting(True, 'adapt α to the entropy -h dim(a)')
+    target_entropy: float = setting(1.0, 'h of that entropy', low=0.0)
     reward_scale: float = setting(1.0, 'factor of every reward', low=0.0)
 
 
@@ -88,7 +89,7 @@ class Sac(OffPolicyAgent):
         best = self._q(self.critic, rows.obs, action).amin(dim=0)
         self.descend('actor', (alpha * log_prob - best).mean())
         if s.learn_temperature:
-            surplus = log_prob.detach().mean() - self.action_size
+            surplus = log_prob.detach().mean() - s.target_entropy * self.action_size
             self.descend('alpha', -self.log_alpha * surplus)
         polyak(self.target, self.critic, s.target_share)
         return torch.stack([critic_loss, value.mean(), -log_prob.mean(), alpha]).detach()

@@ -26,7 +26,7 @@ CLONED_STD = 0.2
 """Spread before the tanh with which a cloned squashed Gaussian begins to explore."""
 _INSIDE = 0.999
 """Actions are taken as at most so large before the tanh is undone: ±1 would be infinite."""
-_FIRST_MEAN_GAIN = 0.01
+FIRST_MEAN_GAIN = 0.01
 """Of the last layer's weights: the first actions hardly depend on the state (Andrychowicz et al.,
 What Matters in On-Policy Reinforcement Learning?, ICLR 2021, section 3.2)."""
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
@@ -63,12 +63,12 @@ class GaussianActor(nn.Module):
     kind = 'gaussian'
 
     def __init__(self, obs_size: int, action_size: int, width: int, layers: int,
-                 initial_std: float = 1.0) -> None:
+                 initial_std: float = 1.0, mean_gain: float = FIRST_MEAN_GAIN) -> None:
         super().__init__()
         self._shape = {'obs_size': obs_size, 'action_size': action_size, 'width': width,
                        'layers': layers}
         sizes = [obs_size] + [width] * layers + [action_size]
-        self.mean = orthogonal(mlp(sizes, nn.Tanh), last_gain=_FIRST_MEAN_GAIN)
+        self.mean = orthogonal(mlp(sizes, nn.Tanh), last_gain=mean_gain)
         self.log_std = nn.Parameter(torch.full((action_size,), math.log(initial_std)))
 
     def mean_action(self, obs: Tensor) -> Tensor:

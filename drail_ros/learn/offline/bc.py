@@ -14,13 +14,16 @@
 exactly, the likelihood grows without bound as σ → 0. In mse form it has no part in the loss and is
 set after each pass to its most likely value, the root mean square residual, so that samples of
 the policy mean something. Observations are z-scored with the demonstrations' statistics.
+
+The 'published' preset is the row of that name in DRAIL's tables.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 import math
-from typing import cast
+from typing import cast, ClassVar
 
 import torch
 from torch import Tensor
@@ -50,6 +53,9 @@ class BcSettings(LearnerSettings):
     learning_rate_decay: bool = setting(False, 'let the step size fall linearly to 0')
     width: int = setting(256, 'hidden width', low=1)
     layers: int = setting(3, 'hidden layers', low=1)
+
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {'published': {
+        'learner.loss': 'mse', 'learner.batch_size': 128, 'learner.learning_rate_decay': True}}
 
 
 class Bc(OfflineLearner):

@@ -18,6 +18,10 @@ that attains the Donsker-Varadhan form of KL(d_π ‖ d_E), and are trained by i
 Maximum likelihood apart for each flow would fit two densities well and their ratio badly. σ keeps
 densities of data on thin sets in bounds; so does uniform noise added to x in training, each
 component's of a fixed share of its spread over the demonstrations.
+
+As released, the log-ratio itself is squashed, l = σ(log p_ψ(x) - log q_φ(x)), the noise is a share
+of each component's value, the likelihoods E_π [log p_ψ] + E_E [log q_φ] are climbed too, with
+weight m, and the reward is h - l.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ from torch import Tensor
 
 from drail_ros.learn.nets.flows import MaskedAutoregressiveFlow
 from drail_ros.learn.rewards.reward_model import LearnedReward, Metrics, RewardSettings
-from drail_ros.learn.transitions import paired_minibatches, Transitions
+from drail_ros.learn.transitions import paired_minibatches, some_of, Transitions
 from drail_ros.settings import setting
 
 
@@ -46,8 +50,15 @@ class CfilSettings(RewardSettings):
     blocks: int = setting(2, 'autoregressive blocks of a flow', low=1)
     squash_height: float = setting(6.0, 'bound h of a squashed log density', low=1e-3)
     squash_width: float = setting(15.0, 'width w of the squashing', low=1e-3)
+    squashed: str = setting('densities', 'what is squashed: both log densities, or their '
+                            'difference', choices=('densities', 'ratio'))
     smoothing: float = setting(
-        0.1, 'half-width of the uniform noise in training, as a share of the std', low=0.0)
+        0.1, 'half-width of the uniform noise in training, as a share', low=0.0)
+    smoothing_of: str = setting(
+        'std', "of what the noise is a share: a component's std over the demonstrations, or its "
+        'value', choices=('std', 'value'))
+    likelihood_weight: float = setting(
+        0.0, "weight m of the flows' likelihoods of their data", low=0.0)
 
     run_defaults: ClassVar[Mapping[str, object]] = {'agent': 'sac'}
 
@@ -67,8 +78,10 @@ class Cfil(LearnedReward):
 
     def log_ratio(self, x: Tensor) -> Tensor:
         """l, high where the agent is, ``[B]``."""
-        return (self._squashed(self.agent_flow.log_prob(x))
-                - self._squashed(self.expert_flow.log_prob(x)))
+        agent, expert = self.agent_flow.log_prob(x), self.expert_flow.log_prob(x)
+        if self.settings.squashed == 'ratio':
+            return self._squashed(agent - expert)
+        return self._squashed(agent) - self._squashed(expert)
 
     @torch.no_grad()
     def reward(self, rows: Transitions) -> Tensor:
@@ -80,20 +93,30 @@ class Cfil(LearnedReward):
         s = self.settings
         if not len(agent):
             return {}
-        half_width = s.smoothing * self.seen(expert).std(dim=0)
+        agent = some_of(agent, s.agent_rows, self.generator)
+        std = self.seen(expert).std(dim=0)
         total, updates = torch.zeros((), device=self.generator.device), 0
         for real, fake in paired_minibatches(expert, agent, s.batch_size, s.epochs,
                                              self.generator):
             x = torch.cat([self.seen(real), self.seen(fake)])
             uniform = torch.rand(x.shape, generator=self.generator, device=x.device)
-            bound = divergence_bound(*self.log_ratio(
-                x + half_width * (2 * uniform - 1)).split([len(real), len(fake)]))
+            half_width = s.smoothing * (std if s.smoothing_of == 'std' else x)
+            x, sizes = x + half_width * (2 * uniform - 1), [len(real), len(fake)]
+            bound = divergence_bound(*self.log_ratio(x).split(sizes))
             self.optimiser.zero_grad()
-            (-bound).backward()
+            (-bound - self._likelihood(*x.split(sizes))).backward()
             self.optimiser.step()
             total += bound.detach()
             updates += 1
         return {'discriminator/loss': -total.item() / updates}
+
+    def _likelihood(self, expert: Tensor, agent: Tensor) -> Tensor | float:
+        """m times the mean log density of ``[B, D]`` samples of each, under their own flows."""
+        weight = self.settings.likelihood_weight
+        if weight == 0:
+            return 0.0
+        return weight * (self.agent_flow.log_prob(agent).mean()
+                         + self.expert_flow.log_prob(expert).mean())
 
     def _squashed(self, log_density: Tensor) -> Tensor:
         s = self.settings

@@ -14,6 +14,9 @@ state after each end:
     loss = ½ (BCE(D(x_E), 1) + BCE(D(x_π), 0)) + w E (‖∇_x l(x̂)‖ - 1)²,   w = 10
     reward = -log(1 - D)
 
+Their released code has the sum of the two cross-entropies for their mean, and the logit for the
+reward.
+
 The memory is sampled as it is, without importance weights (their section 4.1). Their agent is
 TD3; here it is any, SAC unless told otherwise.
 """
@@ -42,6 +45,8 @@ class DacSettings(MlpScoreSettings):
     penalty_weight: float = setting(10.0, 'weight w of the gradient penalty', low=0.0)
     reward_form: str = setting('neg_log_one_minus_d', 'reward as a function of the logit',
                                choices=REWARD_FORMS)
+    cross_entropies: str = setting('mean', 'what of the cross-entropies of both sides is in the '
+                                   'loss', choices=('mean', 'sum'))
 
     run_defaults: ClassVar[Mapping[str, object]] = {'agent': 'sac', 'terminations': 'absorbing'}
 
@@ -59,7 +64,7 @@ class Dac(Discriminator):
         score = MlpScore(obs_size, action_size, settings)
         super().__init__(
             score, settings, generator, reward=logit_reward(score, settings.reward_form),
-            loss=half_cross_entropy,
+            loss={'mean': half_cross_entropy, 'sum': cross_entropy}[settings.cross_entropies],
             penalty=interpolation_penalty(settings.penalty_weight, score.at, score.seen,
                                           generator))
 

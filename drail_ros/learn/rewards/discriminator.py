@@ -28,7 +28,7 @@ from torch.nn.functional import softplus
 
 from drail_ros.learn.rewards.logits import reward_of_logit
 from drail_ros.learn.rewards.reward_model import Adam, MakeOptimiser, Metrics, RewardSettings
-from drail_ros.learn.transitions import joined, paired_minibatches, Transitions
+from drail_ros.learn.transitions import joined, paired_minibatches, some_of, Transitions
 
 Reward = Callable[[Transitions], Tensor]
 """Rows → rewards ``[B]``."""
@@ -83,6 +83,7 @@ class Discriminator:
         s, device = self.settings, self.generator.device
         if not len(agent):
             return {}
+        agent = some_of(agent, s.agent_rows, self.generator)
         totals, updates = torch.zeros(3, device=device), 0
         for real, fake in paired_minibatches(expert, agent, s.batch_size, s.epochs,
                                              self.generator):

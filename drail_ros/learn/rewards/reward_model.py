@@ -66,6 +66,8 @@ class RewardSettings(Settings):
     learning_rate: float = setting(1e-3, 'step size of the reward model', low=0.0)
     batch_size: int = setting(128, 'expert samples, and agent samples, per update', low=1)
     epochs: int = setting(1, "passes over the agent's transitions in each iteration", low=1)
+    agent_rows: int = setting(0, "of the agent's transitions, so many are learned from in each "
+                              'iteration; 0 is all', low=0)
     width: int = setting(512, 'hidden width', low=1)
     layers: int = setting(3, 'hidden layers', low=1)
     inputs: str = setting(

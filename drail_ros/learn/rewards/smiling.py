@@ -38,7 +38,7 @@ from drail_ros.learn.nets.diffusion import (
     stratified_timesteps,
 )
 from drail_ros.learn.rewards.reward_model import LearnedReward, Metrics, RewardSettings
-from drail_ros.learn.transitions import INPUTS, Transitions
+from drail_ros.learn.transitions import INPUTS, some_of, Transitions
 from drail_ros.settings import setting
 
 _LEAST_SIGNAL = 1e-3
@@ -110,7 +110,7 @@ class Smiling(LearnedReward):
             metrics['reward_model/expert_loss'] = self._fit(self.expert, x, rows)
             self.expert.requires_grad_(False)
             self.expert_is_fitted.fill_(True)
-        x = self.seen(agent)
+        x = self.seen(some_of(agent, s.agent_rows, self.generator))
         rows = torch.cat([torch.randperm(len(x), generator=self.generator, device=x.device)
                           for _ in range(s.epochs)])
         metrics['reward_model/learner_loss'] = self._fit(self.learner, x, rows)

@@ -15,7 +15,14 @@ end can be
     end         nothing: V = 0;
     absorbing   a state in which the agent stays for ever, each step of it worth r_e, which is
                 learned: V = r_e / (1 - γ) (their section 4.2);
-    ignore      what would follow a time limit: V(s').
+    ignore      what would follow without the end: V(s').
+
+A time limit is no end of the task: who reaches it stands in a state like any other, and V(s')
+follows (``time_limits`` is 'bootstrap'). Where it is 'end' a time-out is a terminal, V = 0, as in
+experiments that did not tell the two apart; what is learned then pretends that nothing follows
+after so many steps, whatever the state. Such a terminal is no absorbing state: with V = 0 at the
+one and r_e / (1 - γ) at the other, 'end' and 'absorbing' do not go together and are refused.
+With 'ignore', time-outs alone are terminals.
 
 A constant added to every reward (``reward_offset``) shifts the bias by hand.
 
@@ -39,6 +46,7 @@ from torch.nn.functional import pad
 from drail_ros.learn.transitions import joined, Transitions
 
 TERMINATIONS = ('end', 'absorbing', 'ignore')
+TIME_LIMITS = ('bootstrap', 'end')
 
 
 def marked(rows: Transitions) -> Transitions:

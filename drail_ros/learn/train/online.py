@@ -199,7 +199,7 @@ class Trainer(TrainingLoop):
         return Rollout(
             obs=obs, action=action, next_obs=self._tensor(step.final_obs),
             reward=self._tensor(step.reward), log_prob=log_prob,
-            terminated=self._tensor(self._without_value(step.terminated)),
+            terminated=self._tensor(self._without_value(step.terminated, step.truncated)),
             ended=self._tensor(step.terminated | step.truncated))
 
     def _rows_of(self, demonstrations: Demonstrations | None) -> Transitions:
@@ -210,11 +210,14 @@ class Trainer(TrainingLoop):
             return Transitions.of(obs, torch.zeros((0, task.action_size), device=self.device), obs)
         d, column = demonstrations, partial(torch.tensor, device=self.device)
         return Transitions.of(column(d.obs), column(d.action), column(d.next_obs),
-                              terminated=column(self._without_value(d.terminated)))
+                              terminated=column(self._without_value(d.terminated,
+                                                                    d.truncated)))
 
-    def _without_value(self, terminated: np.ndarray) -> np.ndarray:
-        """Return the ends after which no value follows, of all ends of the task."""
-        return terminated & (self.run_settings.terminations != 'ignore')
+    def _without_value(self, terminated: np.ndarray, truncated: np.ndarray) -> np.ndarray:
+        """Return where no value follows, of all ends of the task and all time-outs."""
+        run = self.run_settings
+        return ((terminated & (run.terminations != 'ignore'))
+                | (truncated & (run.time_limits == 'end')))
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(array, device=self.device)

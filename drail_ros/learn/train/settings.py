@@ -19,7 +19,7 @@ from drail_ros import plugins, settings
 from drail_ros.errors import unknown_name, UserError
 from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.rewards.reward_model import RewardSettings
-from drail_ros.learn.rewards.terminations import TERMINATIONS
+from drail_ros.learn.rewards.terminations import TERMINATIONS, TIME_LIMITS
 from drail_ros.learn.train.config import read_config
 from drail_ros.learn.train.names import agents, algorithms, CHOSEN_FIRST, PRESETS
 from drail_ros.presets.rule import Chosen, Rule
@@ -65,7 +65,10 @@ class OnlineSettings(RunSettings):
     reward_offset: float = setting(0.0, 'added to every reward, after scaling')
     terminations: str = setting(
         'end', 'what follows the end of a task: no value, the learned value of an absorbing '
-        'state, or what would follow a time limit', choices=TERMINATIONS)
+        'state, or what would follow without it', choices=TERMINATIONS)
+    time_limits: str = setting(
+        'bootstrap', "what follows a time-out: the next state's value, or none, as after an end",
+        choices=TIME_LIMITS)
     warm_start: int = setting(
         0, 'updates in which the actor first clones the demonstrations; statistics of '
         'observations are fixed then; 0 is no warm start', low=0)
@@ -269,6 +272,10 @@ def _check_terminations(run: OnlineSettings) -> None:
     if settings.values(run)['learner.discount'] == 1:
         raise UserError('an absorbing state has no value without a discount',
                         found='learner.discount 1', expected='less than 1')
+    if run.time_limits == 'end':
+        raise UserError('a time-out without value leads into no absorbing state',
+                        found="time_limits 'end', terminations 'absorbing'",
+                        expected="time_limits 'bootstrap', or terminations 'end' or 'ignore'")
 
 
 def _check_stop(run: OnlineSettings, task: Task) -> None:
