@@ -18,5 +18,6 @@ DIFFAIL = {'reward.penalty_weight': 0.1}
 RULES = (
     *LOCOMOTION,
     Rule(When(algorithm='diffail', preset='default'), DIFFAIL),
-    Rule(When(algorithm='diffail', agent='sac', preset='published'), DIFFAIL),
+    Rule(When(algorithm='diffail', agent='sac', preset='published'), {
+        **DIFFAIL, 'total_steps': 510_000}),
 )

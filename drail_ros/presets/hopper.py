@@ -18,5 +18,9 @@ DIFFAIL = {'reward.penalty_weight': 0.0, 'reward.width': 256}
 RULES = (
     *LOCOMOTION,
     Rule(When(algorithm='diffail', preset='default'), DIFFAIL),
-    Rule(When(algorithm='diffail', agent='sac', preset='published'), DIFFAIL),
+    Rule(When(algorithm='diffail', agent='sac', preset='published'), {
+        **DIFFAIL, 'total_steps': 760_000}),
+    Rule(When(algorithm='iq_learn', preset='published'), {'learner.value_term': 'first'}),
+    Rule(When(algorithm='opolo', preset='published'), {
+        'learner.learning_rate': 1e-4, 'learner.cloning_weight': 0.01}),
 )

@@ -6,10 +6,11 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
 # language governing permissions and limitations under the License.
 
-"""Settings on sine."""
+"""Settings on sine; the published ones are those of Lai et al., DRAIL (NeurIPS 2024)."""
 
 from __future__ import annotations
 
+from drail_ros.presets.drail_experiments import DRAIL, PPO
 from drail_ros.presets.rule import Rule, When
 
 RULES = (
@@ -19,4 +20,11 @@ RULES = (
     Rule(When(algorithm='drail', preset='default'), {
         'reward.width': 128, 'reward.label_size': 1}),
     Rule(When(algorithm='gail', preset='default'), {'reward.width': 128}),
+
+    PPO,
+    Rule(When(agent='ppo', learned_reward=True, preset='published'), {
+        'total_steps': 5_000_000, 'learner.width': 64, 'learner.learning_rate': 1e-6}),
+    DRAIL,
+    Rule(When(algorithm='drail', agent='ppo', preset='published'), {
+        'reward.learning_rate': 1e-3, 'reward.width': 128, 'reward.label_size': 1}),
 )

@@ -22,7 +22,7 @@ from drail_ros.errors import UserError
 from drail_ros.learn.agents.off_policy import OffPolicySettings
 from drail_ros.learn.rewards.reward_model import RewardSettings
 from drail_ros.learn.train.folder import RunFolder
-from drail_ros.learn.train.names import agents, algorithms, PRESETS
+from drail_ros.learn.train.names import agents, algorithms, CHOSEN_FIRST, PRESETS
 from drail_ros.learn.train.settings import (
     make_run_settings,
     needs_demonstrations,
@@ -31,6 +31,7 @@ from drail_ros.learn.train.settings import (
     resolve,
     RunSettings,
 )
+from drail_ros.presets import fetch_push as fetch_push_presets
 from drail_ros.presets import sine as sine_presets
 from drail_ros.presets.rule import Chosen, Rule, When
 
@@ -38,26 +39,12 @@ TASKS = plugins.names(plugins.TASKS)
 RUNS = [{'algorithm': name} for name in algorithms()] + [
     {'algorithm': name, 'agent': agent} for name in plugins.names(plugins.REWARDS)
     for agent in agents()]
-PUBLISHED_PPO = {
-    'agent': 'ppo', 'total_steps': 5_000_000, 'rollout_steps': 128, 'num_envs': 32,
-    'terminations': 'end', 'learner.minibatches': 32, 'learner.epochs': 10,
-    'learner.learning_rate': 1e-4, 'learner.entropy_weight': 1e-3, 'learner.initial_std': 1.0,
-    'learner.final_std': 0.0, 'learner.width': 256}
-PUBLISHED_ON_FETCH_PUSH: dict[str, dict[str, object]] = {
-    'drail': {'reward.width': 1024, 'reward.layers': 3, 'reward.epochs': 1,
-              'reward.learning_rate': 1e-3, 'reward.training_shared_noise': False,
-              'reward.reward_shared_noise': False, 'reward.reward_draws': 1,
-              'reward.training_draws': 1, 'reward.label_size': 10},
-    'gail': {'learner.learning_rate': 2e-4, 'reward.learning_rate': 8e-6, 'reward.epochs': 1},
-    'wail': {'reward.learning_rate': 8e-5, 'reward.epochs': 1},
-    'diffail': {'reward.learning_rate': 1e-4, 'reward.epochs': 1, 'terminations': 'ignore'},
-}
 
 
 def chosen_by(run: RunSettings) -> Chosen:
     return Chosen(run.algorithm, getattr(run, 'agent', ''), run.preset,
                   isinstance(run.learner, OffPolicySettings),
-                  isinstance(getattr(run, 'reward', None), RewardSettings))
+                  isinstance(getattr(run, 'reward', None), RewardSettings), noise_level=1.0)
 
 
 @pytest.fixture(scope='module')
@@ -80,11 +67,13 @@ def test_every_combination_has_settings(task: str, preset: str) -> None:
 @pytest.mark.parametrize('task', plugins.names(plugins.RULES))
 def test_rules_are_of_a_task_fit_something_and_name_what_it_has(
         task: str, runs: list[tuple[Chosen, set[str]]]) -> None:
-    assert task in TASKS
+    levels = plugins.load(plugins.TASKS, task).noise_levels
     for rule in plugins.load(plugins.RULES, task):
-        fitting = [known for chosen, known in runs if rule.when.fits(chosen)]
+        fitting = [known for chosen, known in runs for level in levels
+                   if rule.when.fits(replace(chosen, noise_level=level))]
         assert fitting, f'{rule.when} never fits'
         assert rule.settings, f'{rule.when} says nothing'
+        assert not rule.settings.keys() & {*CHOSEN_FIRST}, f'{rule.when} comes too late'
         for name in rule.settings:
             has = [name in known for known in fitting]
             assert all(has) if rule.when.algorithm else any(has), f'{rule.when}: {name}'
@@ -96,33 +85,14 @@ def test_rules_are_of_a_task_fit_something_and_name_what_it_has(
                  id='together'),
     pytest.param(Rule(When(algorithm='gail'), {'reward.wdth': 1}), 'reward.wdth', id='setting'),
     pytest.param(Rule(When(algorithm='bc'), {'total_steps': 1}), 'total_steps', id='of others'),
+    pytest.param(Rule(When(noise_level=1.5), {'seed': 1}), 'never fits', id='level'),
+    pytest.param(Rule(When(), {'noise': 2.0}), 'comes too late', id='chosen first'),
 ])
 def test_the_contract_of_rules_sees(wrong: Rule, told: str, monkeypatch: pytest.MonkeyPatch,
                                     runs: list[tuple[Chosen, set[str]]]) -> None:
     monkeypatch.setattr(sine_presets, 'RULES', (wrong,))
     with pytest.raises(AssertionError, match=told):
         test_rules_are_of_a_task_fit_something_and_name_what_it_has('sine', runs)
-
-
-@pytest.mark.parametrize('algorithm', PUBLISHED_ON_FETCH_PUSH)
-def test_the_published_settings_on_fetch_push(algorithm: str) -> None:
-    found = settings.values(make_run_settings(
-        {'algorithm': algorithm, 'agent': 'ppo', 'preset': 'published'}))
-    wanted = {**PUBLISHED_PPO, **PUBLISHED_ON_FETCH_PUSH[algorithm]}
-    assert {name: found[name] for name in wanted} == wanted
-
-
-@pytest.mark.parametrize(('task', 'penalty_weight', 'width'), [
-    ('half_cheetah', 0.1, 128), ('hopper', 0.0, 256), ('walker2d', 0.001, 128)])
-def test_the_published_diffail_of_the_robots(task: str, penalty_weight: float,
-                                             width: int) -> None:
-    for preset in PRESETS:
-        found = settings.values(make_run_settings(
-            {'task': task, 'algorithm': 'diffail', 'agent': 'sac', 'preset': preset}))
-        assert found['reward.penalty_weight'] == penalty_weight
-        assert found['reward.width'] == width and found['learner.reward_scale'] == 2.0
-        assert found['terminations'] == {'default': 'absorbing', 'published': 'ignore'}[preset]
-        assert found['total_steps'] == {'default': 100_000, 'published': 1_000_000}[preset]
 
 
 def test_the_rule_written_later_wins(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,15 +106,32 @@ def test_the_rule_written_later_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_condition_counts() -> None:
-    chosen = Chosen('drail', 'sac', 'default', off_policy=True, learned_reward=True)
+    chosen = Chosen('drail', 'sac', 'default', off_policy=True, learned_reward=True,
+                    noise_level=1.5)
     both = When(algorithm='drail', agent='sac', preset='default', off_policy=True,
-                learned_reward=True)
+                learned_reward=True, noise_level=1.5)
     assert When().fits(chosen) and both.fits(chosen)
     for wrong in ({'algorithm': 'gail'}, {'agent': 'ppo'}, {'preset': 'published'},
-                  {'off_policy': False}, {'learned_reward': False}):
+                  {'off_policy': False}, {'learned_reward': False}, {'noise_level': 2.0}):
         assert not replace(both, **wrong).fits(chosen)
     assert str(When()) == 'always'
     assert str(When(agent='ppo', off_policy=False)) == 'agent ppo, not off_policy'
+    assert str(When(off_policy=True, noise_level=1.0)) == 'off_policy, noise_level 1.0'
+
+
+@pytest.mark.parametrize(('noise', 'level'), [
+    (0.0, 1.5), (1.0, 1.0), (1.125, 1.0), (1.13, 1.25), (1.37, 1.25), (1.6, 1.5), (2.0, 2.0)])
+def test_rules_are_of_the_nearest_noise_level(noise: float, level: float, tmp_path: Path,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_push_presets, 'RULES', tuple(
+        Rule(When(noise_level=of), {'seed': round(100 * of)}) for of in (1, 1.25, 1.5, 1.75, 2)))
+    file = tmp_path / 'mine.yaml'
+    file.write_text(f'noise: {noise}')
+    for resolved in (resolve({'test': {'noise': str(noise)}}), resolve({}, file),
+                     resolve({'test': {'noise': noise}}, tmp_path / 'mine.yaml')):
+        assert resolved.settings.seed == 100 * level
+        assert resolved.settings.noise == (noise or 1.5)
+        assert resolved.origins['seed'] == f'presets/fetch_push.py, noise_level {level:g}'
 
 
 def test_a_task_without_presets_has_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,13 +143,11 @@ def test_a_task_without_presets_has_the_defaults(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_published_preset_leaves_a_tasks_tuning_out() -> None:
-    def said(algorithm: str, preset: str) -> tuple[object, object]:
-        chosen = settings.values(make_run_settings({'algorithm': algorithm, 'preset': preset}))
-        return chosen['learner.learning_rate'], chosen.get('total_steps')
-
-    assert said('bc', 'default')[0] != said('bc', 'published')[0]
-    _, defaults = plugins.load(plugins.OFFLINE, 'bc')
-    assert said('bc', 'published')[0] == defaults().learning_rate
+    said = {preset: settings.values(make_run_settings({'algorithm': 'dbc', 'preset': preset}))
+            for preset in PRESETS}
+    _, defaults = plugins.load(plugins.OFFLINE, 'dbc')
+    assert said['published']['learner.learning_rate'] == defaults().learning_rate
+    assert said['default']['learner.learning_rate'] != defaults().learning_rate
 
 
 def test_an_algorithm_brings_its_agent() -> None:
@@ -186,6 +171,8 @@ def test_an_algorithm_may_have_no_reward_model() -> None:
                  'no reward of an absorbing', id='no learned reward'),
     pytest.param({'algorithm': 'gail', 'terminations': 'absorbing', 'learner.discount': 1.0},
                  'without a discount', id='discount'),
+    pytest.param({'algorithm': 'gail', 'terminations': 'absorbing', 'time_limits': 'end'},
+                 'leads into no absorbing', id='time limit'),
     pytest.param({'task': 'hopper', 'stop_at_success': 0.9}, 'has no success to stop at',
                  id='no success'),
 ])
