@@ -40,7 +40,7 @@ PPO = {
     'learner.initial_std': 1.0, 'learner.final_std': 0.0, 'learner.width': 256,
     'learner.layers': 2, 'learner.normalise_reward': True, 'learner.mean_gain': 1.0,
     'learner.adam_epsilon': 1e-12, 'reward.epochs': 1, 'reward.batch_size': 128,
-    'reward.agent_rows': 0}
+    'reward.agent_rows': 0, 'warm_start': 0}
 ON_PUSH = {**PPO, 'total_steps': 5_000_000, 'demonstrations': 0, 'reward_offset': 0.0,
            'learner.judged_actions': 'drawn', 'reward.inputs': 'state_action'}
 ON_WALKER = {**PPO, 'total_steps': 25_000_000, 'demonstrations': 5, 'reward_offset': 20.0,
@@ -62,7 +62,7 @@ SINGLE_ACTION = {'learner.net': 'mlp', 'learner.horizon': 1, 'learner.history': 
 SAC = {'agent': 'sac', 'num_envs': 8, 'learner.width': 256, 'learner.layers': 2,
        'learner.updates_per_step': 1.0, 'learner.discount': 0.99, 'learner.target_share': 0.005,
        'time_limits': 'bootstrap', 'evaluate_every': 10_000, 'evaluation_episodes': 10,
-       'demonstrations': 4}
+       'demonstrations': 4, 'warm_start': 0}
 DIFFAIL = {**SAC, 'rollout_steps': 125, 'terminations': 'ignore', 'learner.random_steps': 5000,
            'learner.steps_before_updates': 0, 'learner.learning_rate': 3e-4,
            'learner.adam_momentum': 0.25, 'learner.batch_size': 256,
