@@ -20,8 +20,12 @@ RULES = (
     Rule(When(), {'total_steps': 500_000}),
 
     Rule(When(agent='ppo', preset='default'), {
-        'rollout_steps': 64, 'learner.minibatches': 8, 'learner.learning_rate': 5e-4,
-        'learner.entropy_weight': 0.0, 'learner.initial_std': 0.5, 'learner.final_std': 0.05}),
+        'rollout_steps': 64, 'learner.minibatches': 8, 'learner.learning_rate': 4e-4,
+        'learner.entropy_weight': 0.0, 'learner.initial_std': 0.4, 'learner.final_std': 0.05,
+        'learner.std_steps': 300_000}),
+    # Success ends an episode: without the value of what follows it, lingering is paid better.
+    Rule(When(agent='ppo', learned_reward=True, preset='default'), {
+        'warm_start': 3000, 'terminations': 'absorbing'}),
     PPO,
     Rule(When(agent='ppo', learned_reward=True, preset='published'), {
         'total_steps': 5_000_000, 'learner.judged_actions': 'drawn'}),
