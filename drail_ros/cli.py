@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from drail_ros.learn.train.settings import RunSettings
 
 _COMMAND_LINE = 'command line'
+_OF_TRAIN = ('agent', 'noise', 'preset', 'total-steps', 'demo-path')
+"""Settings that ``drail compare`` takes as ``drail train`` does."""
 _LISTED = ('task', 'algorithm', 'agent')
 """Settings whose choices are told below the help of all."""
 
@@ -189,38 +191,88 @@ def _train_here(run: RunSettings) -> int:
     return 0
 
 
+_COMPARE_HELP = """\
+Trains every algorithm with every seed, judges the last policy of each, and writes a figure and
+tables. Nothing is done twice: what was stopped goes on with the same command, and what has a
+result is not run again.
+
+In the folder of --output:
+  comparison.png .md .csv, trials.csv   figure, tables, and a row for every trial
+  results/NAME.json                     all there is to know of a trial; small, made to be kept:
+                                        figure and tables need nothing else
+  runs/NAME/                            what training wrote; can be deleted once there is a result
+
+Without --vary the figure shows learning curves. With --vary NAME=VALUE,VALUE it shows the success
+of the last policies over these values, and with several --vary a panel for each: they are varied
+one at a time, while the others are as they are without --vary, so that there are lines through
+one point and no grid. A value such as x0.5 is a factor of what the setting is otherwise, for each
+algorithm its own. Methods that learn from demonstrations alone never see the noise: they are
+trained once and judged at each level.
+"""
+_COMPARE_EXAMPLES = """\
+examples:
+  drail compare --task point_reach --algorithms gail bc --seeds 0 1 2
+  drail compare --algorithms drail gail bc --vary noise=1,1.25,1.5,1.75,2 --jobs 2
+  drail compare --algorithms drail gail --vary learner.learning_rate=x0.2,x0.5,x1,x2,x5
+  drail compare --algorithms drail --variant 'drail, one draw=drail:reward.reward_draws=1'
+"""
+
+
 def _add_compare(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser(
-        'compare', help='train several algorithms with several seeds; figure and table',
-        description='Runs what is not finished; the same command goes on where it stopped.')
+        'compare', help='train several algorithms with several seeds; figure and tables',
+        description=_COMPARE_HELP, epilog=_COMPARE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     _add_task(command)
-    command.add_argument('--algorithms', nargs='+', required=True, metavar='NAME')
+    command.add_argument('--algorithms', nargs='+', default=[], metavar='NAME')
+    command.add_argument('--variant', action='append', default=[],
+                         metavar='NAME=ALGORITHM[:SETTING=VALUE,…]',
+                         help='an algorithm with settings of its own, beside the others under '
+                              'this name')
+    command.add_argument('--vary', action='append', default=[], metavar='SETTING=VALUE,…',
+                         help='values of a setting of drail train, or factors x0.5,x1,x2; once '
+                              'for each setting to be varied, one at a time')
     command.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], metavar='SEED')
-    command.add_argument('--episodes', type=int, default=100, help='of the final evaluations')
-    command.add_argument('--jobs', type=int, default=1, help='runs at a time')
-    command.add_argument('--output', type=Path, help='folder (default: runs/compare_TASK)')
-    for name in ('agent', 'noise', 'preset', 'total-steps', 'demo-path'):
+    command.add_argument('--episodes', type=int, default=300,
+                         help='that judge each last policy by its mean action, and as many by '
+                              'samples (default: 300)')
+    command.add_argument('--jobs', type=int, default=1,
+                         help='trials at a time; with more than one, each has one thread')
+    command.add_argument('--output', type=Path, help='folder (default: comparisons/TASK)')
+    command.add_argument('--reference', type=Path, metavar='CSV',
+                         help='published figures to show beside ours: columns algorithm, value '
+                              '(of the varied setting), score (percent, or return), and if there '
+                              'are any std and setting')
+    command.add_argument('--redraw', action='store_true',
+                         help='train nothing: figure and tables of the results there are')
+    for name in _OF_TRAIN:
         command.add_argument(f'--{name}', default=argparse.SUPPRESS,
-                             help='as of drail train, for the runs that have it')
+                             help='as of drail train, for the trials that have it')
     command.add_argument('--set', nargs='+', action='extend', default=[],
-                         metavar='[ALGORITHM:]NAME=VALUE',
-                         help='other settings, of all runs that have them or of one algorithm')
+                         metavar='[ALGORITHM:]SETTING=VALUE',
+                         help='other settings, of all trials that have them or of one algorithm '
+                              'and its variants')
     command.set_defaults(execute=_compare)
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from drail_ros.compare import compare, Comparison
+    from drail_ros.compare import compare, Comparison, redraw, Variant
     given = vars(options)
-    common: dict[str, object] = {
-        name: given[name] for name in ('agent', 'noise', 'preset', 'total_steps', 'demo_path')
-        if name in given}
+    names = [name.replace('-', '_') for name in _OF_TRAIN]
+    common: dict[str, object] = {name: given[name] for name in names if name in given}
     special: dict[str, dict[str, object]] = {}
     for name, value in settings.assigned(options.set).items():
         algorithm, _, name = name.rpartition(':')
         (special.setdefault(algorithm, {}) if algorithm else common)[name] = value
-    output = options.output or Path('runs') / f'compare_{options.task}'
-    return compare(Comparison(options.task, options.algorithms, options.seeds, output,
-                              options.episodes, options.jobs, common, special), print)
+    variants = {}
+    for label, text in settings.assigned(options.variant).items():
+        algorithm, _, own = text.partition(':')
+        variants[label] = Variant(algorithm, settings.assigned(own.split(',')) if own else {})
+    vary = {name: values.split(',') for name, values in settings.assigned(options.vary).items()}
+    output = options.output or Path('comparisons') / options.task
+    what = Comparison(options.task, options.algorithms, options.seeds, output, options.episodes,
+                      options.jobs, common, special, variants, vary, options.reference)
+    return redraw(what, print) if options.redraw else compare(what, print)
 
 
 class _StopOnce:

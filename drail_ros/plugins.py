@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+import functools
 import importlib
 from pathlib import Path
 import re
@@ -47,9 +48,14 @@ RULES = Kind('presets', 'RULES')
 
 def names(kind: Kind) -> list[str]:
     """Names of the plugins of a kind, sorted, none imported."""
+    return list(_names(kind))
+
+
+@functools.cache
+def _names(kind: Kind) -> tuple[str, ...]:
     assigned = re.compile(rf'^{kind.assigns}\b', re.MULTILINE)
     files = sorted((_PACKAGE / kind.folder).glob('*.py'))
-    return [file.stem for file in files if assigned.search(file.read_text('utf-8'))]
+    return tuple(file.stem for file in files if assigned.search(file.read_text('utf-8')))
 
 
 def summary(kind: Kind, name: str) -> str:

@@ -14,10 +14,11 @@ settings have dotted names (``reward.width``). Knows nothing of any particular s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
 from dataclasses import dataclass
+import functools
 import math
 import shlex
 from typing import Any, get_type_hints, TypeVar
@@ -27,6 +28,7 @@ from drail_ros.errors import unknown_name, UserError
 S = TypeVar('S', bound='Settings')
 Scalar = bool | int | float | str
 
+_types: Callable[[type], dict[str, Any]] = functools.cache(get_type_hints)
 _TRUE, _FALSE = ('true', 'yes', '1', 'on'), ('false', 'no', '0', 'off')
 
 
@@ -118,7 +120,7 @@ def specs(owner: type[Settings] | Settings, *, nested: bool = True) -> dict[str,
     """Return the settings of a class, or of an object whose nested settings were chosen."""
     found: dict[str, Spec] = {}
     cls = owner if isinstance(owner, type) else type(owner)
-    types = get_type_hints(cls)
+    types = _types(cls)
     for field in dataclasses.fields(cls):
         value = field.default if isinstance(owner, type) else getattr(owner, field.name)
         if isinstance(value, Settings):
@@ -136,6 +138,16 @@ def specs(owner: type[Settings] | Settings, *, nested: bool = True) -> dict[str,
 def values(settings: Settings) -> dict[str, Scalar]:
     """Return all settings of an object by dotted name."""
     return {name: spec.default for name, spec in specs(settings).items()}
+
+
+def defaults(settings: Settings) -> dict[str, Scalar]:
+    """Return what the classes of an object and of its nested settings say by default."""
+    found = {name: spec.default for name, spec in specs(type(settings), nested=False).items()}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, Settings):
+            found |= {f'{field.name}.{name}': default for name, default in defaults(value).items()}
+    return found
 
 
 def replace(settings: S, overrides: Mapping[str, object], source: str = 'settings') -> S:

@@ -15,6 +15,7 @@ from importlib.metadata import version
 import json
 from pathlib import Path
 import platform
+import subprocess
 from typing import Any
 
 from drail_ros import __version__, settings
@@ -60,16 +61,21 @@ class RunFolder:
             write_json(record, {
                 'settings': settings.values(run), 'demonstrations': demonstrations_hash,
                 'versions': {'drail_ros': __version__, 'python': platform.python_version(),
-                             **{name: version(name) for name in ('numpy', 'torch', 'mujoco')}}})
+                             **{name: version(name) for name in ('numpy', 'torch', 'mujoco')},
+                             **_commit()}})
         self._board: Any = None
 
-    def start_log(self, step: int) -> None:
-        """Open the log at ``step``; forget what a killed run logged past its checkpoint."""
+    def start_log(self, step: int) -> list[dict[str, float]]:
+        """Open the log at ``step`` and return its rows.
+
+        What a killed run logged past its checkpoint is forgotten.
+        """
         from torch.utils.tensorboard import SummaryWriter
         kept = [row for row in read_metrics(self.path) if row['step'] <= step]
         lines = ''.join(json.dumps(row) + '\n' for row in kept)
         write_whole(self._metrics, lines.encode())
         self._board = SummaryWriter(str(self.path), purge_step=step + 1)
+        return kept
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Append scalars of one iteration to ``metrics.jsonl`` and TensorBoard."""
@@ -82,6 +88,20 @@ class RunFolder:
         """Close the log."""
         if self._board is not None:
             self._board.close()
+
+
+def _commit() -> dict[str, str]:
+    """Return the commit of the sources, ``-dirty`` where they differ; nothing outside of git."""
+    git = ['git', '-C', str(Path(__file__).parent)]
+    try:
+        # A checkout may also be somebody else's that has our installed files somewhere inside.
+        subprocess.run([*git, 'ls-files', '--error-unmatch', Path(__file__).name], check=True,
+                       capture_output=True)
+        told = subprocess.run([*git, 'describe', '--always', '--abbrev=40', '--exclude=*',
+                               '--dirty'], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {'commit': told.stdout.strip()}
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:

@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 import math
 import threading
+import time
 from typing import Any
 
 import torch
@@ -61,6 +62,8 @@ class TrainingLoop(ABC):
         self.should_stop: Callable[[], bool] = lambda: False
         self._unfinished: dict[str, float] | None = None
         """Metrics of an iteration that was learned from but not yet judged and logged."""
+        self._seconds_before, self._since = 0.0, time.monotonic()
+        """What the run took before it went on, and when it did."""
 
     def begin(self) -> None:
         """Create or continue the folder.
@@ -82,7 +85,8 @@ class TrainingLoop(ABC):
             self.load_state(state)
             self.generator.set_state(state['generator'])
         # The row of an iteration still to be judged is written when it is.
-        self.folder.start_log(self.step - (self._unfinished is not None))
+        rows = self.folder.start_log(self.step - (self._unfinished is not None))
+        self._seconds_before = rows[-1].get('train/seconds', 0.0) if rows else 0.0
 
     def train(self, should_stop: Callable[[], bool] = lambda: False,
               save_asked: threading.Event | None = None) -> None:
@@ -90,7 +94,7 @@ class TrainingLoop(ABC):
 
         Where simulators fell silent after that, the iteration they cut off is left out.
         """
-        self.should_stop = should_stop
+        self.should_stop, self._since = should_stop, time.monotonic()
         try:
             if self._unfinished is not None:
                 self._finish_iteration(self._unfinished)
@@ -122,6 +126,8 @@ class TrainingLoop(ABC):
     def _finish_iteration(self, metrics: dict[str, float]) -> None:
         if self.is_due(self.run_settings.evaluate_every):
             metrics = metrics | self.evaluate()
+        metrics = metrics | {
+            'train/seconds': self._seconds_before + time.monotonic() - self._since}
         self.folder.log(self.step, metrics)
         self._unfinished = None
         self._report(self.step, metrics)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from drail_ros import plugins, settings
 from drail_ros.errors import unknown_name, UserError
@@ -54,6 +54,9 @@ class RunSettings(Settings):
     evaluation_episodes: int = setting(128, 'episodes of each evaluation', low=1)
     learner: Settings = Settings()
 
+    learns_at_noise: ClassVar[bool] = True
+    """Whether what is learned depends on ``noise``; else it is only judged there."""
+
 
 @dataclass(frozen=True)
 class OnlineSettings(RunSettings):
@@ -90,6 +93,8 @@ class OfflineSettings(RunSettings):
     evaluate_every: int = setting(
         0, 'passes over the demonstrations between evaluations; 0 is only at the end', low=0)
     checkpoint_every: int = setting(10, 'passes between checkpoints', low=1)
+
+    learns_at_noise: ClassVar[bool] = False
 
 
 def is_offline(algorithm: str) -> bool:
@@ -318,7 +323,7 @@ def task_of(run: RunSettings) -> Task:
     return plugins.load(plugins.TASKS, run.task)
 
 
-_FREE_TO_CHANGE = ('resume', 'output_dir', 'demo_path', 'device')
+FREE_TO_CHANGE = ('resume', 'output_dir', 'demo_path', 'device')
 """Settings that may differ when a run is resumed; the demonstrations are compared by content."""
 
 
@@ -332,7 +337,7 @@ def check_unchanged(recorded: Mapping[str, object], now: RunSettings, where: str
     current = settings.values(now)
     changed = [f'{name}: {recorded.get(name)!r} then, {value!r} now'
                for name, value in current.items()
-               if name not in _FREE_TO_CHANGE and recorded.get(name) != value]
+               if name not in FREE_TO_CHANGE and recorded.get(name) != value]
     if changed:
         raise UserError(f'the run in {where} was started with other settings',
                         found='; '.join(changed), expected='the same settings',
