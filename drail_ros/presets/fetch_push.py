@@ -23,9 +23,12 @@ RULES = (
         'rollout_steps': 64, 'learner.minibatches': 8, 'learner.learning_rate': 4e-4,
         'learner.entropy_weight': 0.0, 'learner.initial_std': 0.4, 'learner.final_std': 0.05,
         'learner.std_steps': 300_000}),
-    # Success ends an episode: without the value of what follows it, lingering is paid better.
+    # Success ends an episode: without the value of what follows it, lingering is paid better. And
+    # where drawn actions are judged, their mean lags behind: it comes to rest against the block
+    # where noise still pushes on. So what is judged is what an action does, [s, s'].
     Rule(When(agent='ppo', learned_reward=True, preset='default'), {
-        'warm_start': 3000, 'terminations': 'absorbing'}),
+        'total_steps': 300_000, 'warm_start': 3000, 'terminations': 'absorbing',
+        'reward.inputs': 'state_pair'}),
     PPO,
     Rule(When(agent='ppo', learned_reward=True, preset='published'), {
         'total_steps': 5_000_000, 'learner.judged_actions': 'drawn'}),
@@ -73,7 +76,7 @@ RULES = (
     *step_sizes('wail', {1.0: 1e-4, 1.25: 1e-4, 1.5: 8e-5, 1.75: 1e-4, 2.0: 1e-4}),
 
     Rule(When(algorithm='airl', agent='ppo', preset='default'), {
-        'learner.final_std': 0.0, 'reward.epochs': 4}),
+        'learner.final_std': 0.0, 'reward.epochs': 4, 'reward.inputs': 'state'}),
 
     Rule(When(algorithm='smiling', preset='default'), {
         'terminations': 'absorbing', 'reward.batch_size': 1024}),

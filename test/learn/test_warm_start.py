@@ -132,12 +132,6 @@ def test_a_clone_does_not_begin_with_random_actions() -> None:
     assert make_run_settings(values | {'warm_start': 0}).learner.random_steps > 0
 
 
-def test_who_learns_from_states_alone_clones_no_actions() -> None:
-    states = {'reward.inputs': 'state_pair'}
-    assert make_run_settings({}).warm_start > 0 == make_run_settings(states).warm_start
-    assert make_run_settings(states | {'warm_start': 10}).warm_start == 10
-
-
 def test_nothing_to_clone_is_refused() -> None:
     with pytest.raises(UserError, match='no demonstrations to clone'):
         make_run_settings({'task': 'hopper', 'algorithm': 'true_reward', 'warm_start': 10})

@@ -253,10 +253,6 @@ def _complete(draft: _Draft, task: Task, chosen: Chosen) -> None:
         draft.set({'noise': task.default_noise}, f'task {task.name}')
     task.check_noise(draft.settings.noise)
     known = settings.values(draft.settings)
-    if known.get('reward.inputs', 'state_action') != 'state_action' and (
-            draft.origins['warm_start'].startswith('presets/')):
-        draft.set({'warm_start': 0}, f'reward.inputs {known["reward.inputs"]}: no action is seen')
-        known['warm_start'] = 0
     if known.get('warm_start') and known.get('learner.random_steps'):
         draft.set({'learner.random_steps': 0}, 'warm_start: the clone acts from the first')
     if not draft.settings.output_dir:
