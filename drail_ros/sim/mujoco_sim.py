@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+import os
 
 import mujoco
 from mujoco.batch import Batch, SimulationError
@@ -28,11 +29,15 @@ from drail_ros.tasks.task import Array, Task
 
 
 class MujocoSim(EpisodicSim):
-    """BatchSim of a task with physics. ``threads=0`` takes one for each core."""
+    """BatchSim of a task with physics.
+
+    ``threads=0`` takes so many as OMP_NUM_THREADS says, as torch does, else one for each core.
+    """
 
     def __init__(self, task: Task, num_envs: int, noise: float, threads: int = 0,
                  first_env: int = 0) -> None:
         assert task.load_model and task.physics
+        threads = threads or int(os.environ.get('OMP_NUM_THREADS') or 0)
         self._batch = Batch(task.load_model(), num_envs, threads)
         self._warnings = self._batch.warning[:, :, 1]  # [N, W]: how often MuJoCo warned of what
         super().__init__(task, task.physics(self._batch, noise), num_envs, first_env)
