@@ -50,7 +50,8 @@ def compare(what: Comparison, say: Say) -> int:
                 for trial in dict.fromkeys(m.trial for m in missing)]
     trained = [is_finished(attempt.trial) for attempt in attempts]
     what.output.mkdir(parents=True, exist_ok=True)
-    say(f'{len(what.trials())} trials: {trained.count(False)} to train, {trained.count(True)} '
+    trials = {case.measurement.trial for case in cases}
+    say(f'{len(trials)} trials: {trained.count(False)} to train, {trained.count(True)} '
         'only to judge, the others have their results')
     try:
         with ended_like_ctrl_c():
