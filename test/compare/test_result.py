@@ -82,7 +82,8 @@ def test_what_is_compared_is_success_or_return() -> None:
 
 
 @pytest.mark.parametrize(('recorded', 'now', 'told'), [
-    pytest.param({'total_steps': 5}, {}, 'total_steps: 5 then, 500000 now', id='changed'),
+    pytest.param({'total_steps': 5}, {'total_steps': '6'}, 'total_steps: 5 then, 6 now',
+                 id='changed'),
     pytest.param({'learner.gone': 3}, {}, 'learner.gone: 3 then, no such setting now',
                  id='a setting of before'),
     pytest.param({'stop_at_success': None}, {'stop_at_success': '0.5'},
