@@ -73,6 +73,7 @@ def compare(node: rclpy.node.Node, options: argparse.Namespace, folder: Path) ->
     trainers = {}
     for side in ('topics', 'in process'):
         run = make_run_settings({'num_envs': options.num_envs, 'total_steps': 10 ** 7,
+                                 'warm_start': 0,
                                  'output_dir': str(folder / side.replace(' ', '_'))})
         task = task_of(run)
         if side == 'topics':

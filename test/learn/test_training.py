@@ -39,7 +39,7 @@ SMALL: dict[str, object] = {
     'evaluation_episodes': 4, 'checkpoint_every': 128, 'reward.width': 16, 'reward.layers': 2,
     'reward.batch_size': 32, 'learner.width': 16, 'learner.epochs': 2, 'learner.minibatches': 4,
     'learner.batch_size': 32, 'learner.random_steps': 128, 'learner.updates_per_step': 0.1,
-    'reward.expert_updates': 20, 'device': 'cpu'}
+    'reward.expert_updates': 20, 'warm_start': 0, 'device': 'cpu'}
 
 
 RUNS = [pytest.param(algorithm, '', id=algorithm) for folder in

@@ -30,7 +30,7 @@ SMALL: dict[str, Any] = {
     'total_steps': 1024, 'num_envs': 4, 'rollout_steps': 32, 'evaluate_every': 512,
     'evaluation_episodes': 4, 'checkpoint_every': 128, 'reward.width': 16, 'reward.layers': 2,
     'reward.batch_size': 32, 'reward.epochs': 1, 'learner.width': 16, 'learner.epochs': 2,
-    'learner.minibatches': 4, 'device': 'cpu'}
+    'learner.minibatches': 4, 'warm_start': 0, 'device': 'cpu'}
 
 
 def parameters(folder: Path, demo_path: Path, **more: object) -> dict[str, object]:

@@ -32,7 +32,7 @@ DEADLINE_S = 120.0
 SMALL: dict[str, object] = {
     'rollout_steps': 32, 'evaluate_every': 512, 'evaluation_episodes': 4, 'checkpoint_every': 512,
     'reward.width': 16, 'reward.layers': 2, 'reward.batch_size': 32, 'reward.epochs': 1,
-    'learner.width': 16, 'learner.epochs': 2, 'learner.minibatches': 4}
+    'learner.width': 16, 'learner.epochs': 2, 'learner.minibatches': 4, 'warm_start': 0}
 RUN: dict[str, object] = {'task': 'fetch_push', 'total_steps': 1024, 'num_envs': 4,
                           'device': 'cpu'}
 HAS_LAUNCH = (importlib.util.find_spec('launch_ros') is not None

@@ -92,8 +92,9 @@ class Trainer(TrainingLoop):
         with self._timed('reward_model'):
             metrics = self.teacher.learn(self.agent.experience())
         with self._timed('policy'):
+            rests = run.warm_start > 0 and self.step < run.warm_start_steps
             metrics |= self.agent.improve(self.teacher, self.step / run.total_steps,
-                                          actor_learns=self.step >= run.warm_start_steps)
+                                          actor_learns=not rests)
         self.step += rollout.ended.numel()
         metrics |= self.episodes.metrics() | {
             'train/steps_per_s': rollout.ended.numel() / (time.perf_counter() - began)}
