@@ -25,11 +25,11 @@ import time
 import traceback
 from typing import Any
 
+from builtin_interfaces.msg import Time
 import numpy as np
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, qos_profile_sensor_data, QoSProfile
-from rclpy.time import Time
 from std_msgs.msg import String
 
 from drail_ros import plugins, settings
@@ -261,8 +261,9 @@ class PolicyServer(RunnableNode, LifecycleNode):
 
     def _send(self, command: Array, stamp_ns: int) -> None:
         assert self._pilot
-        self._command.publish(command_message(
-            self._pilot.task, command, Time(nanoseconds=stamp_ns).to_msg(), self._names))
+        seconds, nanoseconds = divmod(stamp_ns, 10**9)
+        stamp = Time(sec=seconds, nanosec=nanoseconds)
+        self._command.publish(command_message(self._pilot.task, command, stamp, self._names))
 
     def _refuse(self, error: RefusedError) -> None:
         self._refusals.add(error)
