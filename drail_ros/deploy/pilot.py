@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
+import math
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class Pilot:
             self.use(self.policy)
         if not due.repeats:
             self._answer = self._controller(self.task.observe(self.row[None]))[0]
-        if not np.isfinite(self._answer).all():
+        if not all(map(math.isfinite, self._answer.tolist())):
             raise RefusedError('command not finite', f'the policy computed {self._answer}')
         return self._answer
 

@@ -25,11 +25,12 @@ import time
 import traceback
 from typing import Any
 
+from builtin_interfaces.msg import Time
 import numpy as np
 from rclpy.duration import Duration
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import DurabilityPolicy, qos_profile_sensor_data, QoSProfile
-from rclpy.time import Time
 from std_msgs.msg import String
 
 from drail_ros import plugins, settings
@@ -57,6 +58,9 @@ from drail_ros.tasks.task import Array
 
 _LEVELS = {Condition.GOOD: OK, Condition.DOUBTFUL: WARN, Condition.BAD: ERROR}
 _OFFERS_PERIOD_S = 0.1
+_NO_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
+"""Sensors are heard at whatever quality of service they offer, so there is none to warn of; and
+with every message the executor would look at every event."""
 _DELIVERY = Duration(seconds=0.5)
 """How long the last stop command may take to arrive."""
 
@@ -191,7 +195,7 @@ class PolicyServer(RunnableNode, LifecycleNode):
         for topic, readings in self._topics.items():
             subscription = self.create_subscription(
                 message_type(readings[0][0].message), topic, self._listener(topic),
-                qos_profile_sensor_data)
+                qos_profile_sensor_data, event_callbacks=_NO_EVENTS)
             self._wired.append((self.destroy_subscription, subscription))
         fallback = ' (asked for CUDA, which onnxruntime could not use!)' * policy.fell_back
         self.get_logger().info(f'policy {policy.path} for task {task.name} on '
@@ -261,8 +265,9 @@ class PolicyServer(RunnableNode, LifecycleNode):
 
     def _send(self, command: Array, stamp_ns: int) -> None:
         assert self._pilot
-        self._command.publish(command_message(
-            self._pilot.task, command, Time(nanoseconds=stamp_ns).to_msg(), self._names))
+        seconds, nanoseconds = divmod(stamp_ns, 10**9)
+        stamp = Time(sec=seconds, nanosec=nanoseconds)
+        self._command.publish(command_message(self._pilot.task, command, stamp, self._names))
 
     def _refuse(self, error: RefusedError) -> None:
         self._refusals.add(error)

@@ -14,7 +14,10 @@ on a robot is assembled as in training: readings → ``task.observe``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 import importlib
+import math
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -33,6 +36,7 @@ _SHOWN = 60
 """Characters of a foreign name that are shown."""
 
 
+@cache
 def message_type(name: str) -> Any:
     """``geometry_msgs/msg/PoseStamped`` → the class.
 
@@ -92,7 +96,8 @@ def to_message(readings: list[tuple[Reading, slice]], row: Array, stamp: Time) -
             for axis, number in zip(_PARTS[reading.part], numbers):
                 setattr(target, axis, number)
         else:
-            values, message.name = _joints(reading.part)
+            values, joints = _joints(reading.part)
+            message.name = list(joints)
             setattr(message, values, numbers)
     return message
 
@@ -119,7 +124,7 @@ def from_message(readings: list[tuple[Reading, slice]], message: Any, row: Array
             if missing:
                 raise RefusedError('joints missing', ', '.join(missing))
             numbers = [found[name] for name in wanted]
-        _check_numbers(reading, np.array(numbers))
+        _check_numbers(reading, numbers)
         row[place] = numbers
 
 
@@ -130,22 +135,24 @@ def _check_frame(message: Any, expected: str, what: str) -> None:
                            f'{expected!r}')
 
 
-def _check_numbers(reading: Reading, numbers: Array) -> None:
-    if not np.isfinite(numbers).all():
+def _check_numbers(reading: Reading, numbers: Sequence[float]) -> None:
+    # Not as an array: numpy takes longer to begin than these few comparisons take altogether.
+    if not all(map(math.isfinite, numbers)):
         raise RefusedError('not finite', reading.name)
-    if numbers.min() < reading.low or numbers.max() > reading.high:
-        raise RefusedError('out of range', f'{reading.name} is {numbers.tolist()}, expected '
+    if min(numbers) < reading.low or max(numbers) > reading.high:
+        raise RefusedError('out of range', f'{reading.name} is {numbers}, expected '
                            f'{reading.low:g} to {reading.high:g} {reading.unit}')
     if reading.part == 'orientation':
-        norm = float(np.linalg.norm(numbers))
+        norm = math.hypot(*numbers)
         if abs(norm - 1.0) > _NORM_TOLERANCE:
             raise RefusedError('no rotation', f'quaternion {reading.name} has norm {norm:g}')
 
 
-def _joints(part: str) -> tuple[str, list[str]]:
+@cache
+def _joints(part: str) -> tuple[str, tuple[str, ...]]:
     """Field of a JointState and joint names that a reading's part asks for."""
     names = part.removeprefix(VELOCITY)
-    return 'position' if names == part else 'velocity', names.split(',')
+    return 'position' if names == part else 'velocity', tuple(names.split(','))
 
 
 def command_message(task: Task, command: Array, stamp: Time,
@@ -156,7 +163,7 @@ def command_message(task: Task, command: Array, stamp: Time,
     message.header.stamp = stamp
     message.header.frame_id = names.frame(task.command.frame_id)
     linear = message.twist.linear
-    linear.x, linear.y, linear.z = (float(value) for value in command)
+    linear.x, linear.y, linear.z = command.tolist()
     return message
 
 

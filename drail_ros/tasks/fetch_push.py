@@ -171,8 +171,8 @@ def roll_pitch_rad(quaternion: Array) -> Array:
     """First two x-y-z Euler angles ``[N, 2]`` of quaternions ``[N, 4]`` in x, y, z, w order."""
     x, y, z, w = quaternion.T
     roll = np.arctan2(2 * (x * w - y * z), 1 - 2 * (x * x + y * y))
-    pitch = np.arcsin(np.clip(2 * (x * z + y * w), -1.0, 1.0))
-    return np.stack([roll, pitch], axis=1)
+    pitch = np.arcsin((2 * (x * z + y * w)).clip(-1.0, 1.0))
+    return np.array([roll, pitch]).T
 
 
 _CLEAR_SIDEWAYS_M = (0.055, 0.075)

@@ -107,6 +107,12 @@ def test_one_old_message_of_several_is_named(senses: Senses) -> None:
         senses.sense('arm', 5.3, now_s=5.1)
 
 
+def test_one_future_message_of_several_is_named(senses: Senses) -> None:
+    senses.sense('arm', 5.0)
+    with pytest.raises(RefusedError, match='from the future: goal is 0.300 s ahead of'):
+        senses.sense('goal', 5.3, clock_s=5.0, now_s=5.0)
+
+
 def test_a_clock_that_stands_still_does_not_keep_messages_fresh(senses: Senses) -> None:
     senses.sense('goal', 5.0, 5.0, now_s=5.0)
     with pytest.raises(RefusedError, match=r'stale: goal came 0.260 s ago'):
