@@ -81,6 +81,14 @@ def test_what_is_compared_is_success_or_return() -> None:
     assert str(of_return) == 'return: mean action -9.0, sampled -12.0; 320 episodes'
 
 
+def test_how_often_a_run_was_looked_at_makes_no_other_result() -> None:
+    asked_again = asked(evaluation_episodes='3', evaluate_every='77', checkpoint_every='5')
+    result_of(asked()).check(asked_again, 1)
+    with pytest.raises(UserError, match='evaluate_every'):  # there an evaluation may end it
+        result_of(asked(stop_at_success='0.5')).check(
+            asked(stop_at_success='0.5', evaluate_every='77'), 1)
+
+
 @pytest.mark.parametrize(('recorded', 'now', 'told'), [
     pytest.param({'total_steps': 5}, {'total_steps': '6'}, 'total_steps: 5 then, 6 now',
                  id='changed'),

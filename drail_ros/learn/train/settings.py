@@ -319,7 +319,7 @@ def task_of(run: RunSettings) -> Task:
     return plugins.load(plugins.TASKS, run.task)
 
 
-FREE_TO_CHANGE = ('resume', 'output_dir', 'demo_path', 'device')
+FREE_TO_CHANGE = ('resume', 'output_dir', 'demo_path', 'device', 'threads')
 """Settings that may differ when a run is resumed; the demonstrations are compared by content."""
 
 
