@@ -332,8 +332,11 @@ def _add_plot(commands: argparse._SubParsersAction) -> None:
     curves.add_argument('--output', type=Path, default=Path('curves.png'))
     curves.set_defaults(execute=_plot_curves)
     sine = kinds.add_parser('sine', help='rewards learned on task sine, on one scale')
-    sine.add_argument('runs', type=Path, nargs='+', help='run folders of task sine')
+    sine.add_argument('runs', type=Path, nargs='+',
+                      help='run folders of task sine; seeds are averaged')
     sine.add_argument('--output', type=Path, default=Path('sine.png'))
+    sine.add_argument('--results', type=Path,
+                      help="folder for what was measured of each run (default: the picture's)")
     sine.set_defaults(execute=_plot_sine)
 
 
@@ -346,8 +349,8 @@ def _plot_curves(options: argparse.Namespace) -> int:
 
 def _plot_sine(options: argparse.Namespace) -> int:
     from drail_ros.view.reward_map import plot_reward_maps
-    for name, roughness in plot_reward_maps(options.runs, options.output).items():
-        print(f'{name}: roughness {roughness:.3f} (mean norm of the gradient of D over the map)')
+    print(plot_reward_maps(options.runs, options.output,
+                           options.results or options.output.parent))
     print(f'drawn in {options.output}')
     return 0
 

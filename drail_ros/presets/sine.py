@@ -14,12 +14,19 @@ from drail_ros.presets.drail_experiments import DRAIL, PPO
 from drail_ros.presets.rule import Rule, When
 
 RULES = (
-    Rule(When(), {'total_steps': 400_000, 'fast_matmul': False}),
+    # States in units, as published: x_t's noise then blurs them by less than an interval.
+    Rule(When(), {
+        'total_steps': 131_072, 'fast_matmul': False, 'normalise_observations': False}),
     Rule(When(agent='ppo', preset='default'), {
         'learner.epochs': 10, 'learner.width': 64, 'learner.learning_rate': 1e-6}),
     Rule(When(algorithm='drail', preset='default'), {
         'reward.width': 128, 'reward.label_size': 1}),
     Rule(When(algorithm='gail', preset='default'), {'reward.width': 128}),
+
+    # Ten passes: with so small a step the agent acts much the same from one iteration to the next.
+    Rule(When(algorithm='drail', agent='ppo', preset='default'), {
+        'reward.epochs': 10, 'reward.training_draws': 8}),
+    Rule(When(algorithm='gail', agent='ppo', preset='default'), {'reward.epochs': 10}),
 
     PPO,
     Rule(When(agent='ppo', learned_reward=True, preset='published'), {

@@ -57,8 +57,12 @@ def scripted_expert(obs: Array, rng: np.random.Generator) -> Array:
 
 
 def demonstrated(obs: Array) -> Array:
-    """Whether a state lies on an interval that the expert visits, ``[N]`` bool."""
-    return np.floor(obs[:, 0] / INTERVAL) % 2 == 0
+    """Whether a state lies on an interval that the expert visits, ``[N]`` bool.
+
+    These are [0, 0.5), [1, 1.5), … and [9, 9.5); the last state, 10, is at the end of a gap.
+    """
+    state = obs[:, 0]
+    return (np.floor(state / INTERVAL) % 2 == 0) & (state < STATE_HIGH)
 
 
 TASK = Task(

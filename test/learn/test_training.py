@@ -108,6 +108,21 @@ def test_any_reward_model_pays_any_agent(
     assert not all(map(torch.equal, before, after))
 
 
+@pytest.mark.parametrize('warm_start', [0, 3])
+@pytest.mark.parametrize('normalises', [True, False])
+def test_observations_are_seen_in_units_or_as_z_scores(
+        normalises: bool, warm_start: int, tmp_path: Path,
+        fetch_push_demonstrations: Demonstrations) -> None:
+    run = trainer(tmp_path, fetch_push_demonstrations, 'gail', 'ppo',
+                  normalise_observations=normalises, warm_start=warm_start)
+    for _ in range(2):
+        run.iterate()
+    obs = run.teacher.expert_obs
+    seen = run.teacher.expert().obs
+    assert torch.allclose(seen, obs, atol=1e-6) == (not normalises)
+    assert torch.equal(run.policy.normaliser(obs), seen)
+
+
 def test_killed_and_resumed_equals_never_killed(
         tmp_path: Path, fetch_push_demonstrations: Demonstrations) -> None:
     """SIGKILL at whatever moment, more than once; the resumed run ends with the same weights."""

@@ -85,12 +85,9 @@ class LabelledDenoising(nn.Module):
     def expected(self, rows: Transitions, draws: int) -> Tensor:
         """Mean over ``draws`` stratified (t, noise) that all rows have in common, ``[B]``."""
         x = self._seen(rows)
-        total = x.new_zeros(len(x))
-        for t, noise in common_draws(x, draws, self.diffusion.steps, self._generator):
-            for label, sign in ((0.0, 1.0), (1.0, -1.0)):
-                condition = x.new_full((len(x), self.settings.label_size), label)
-                total += sign * self.diffusion(x, t, noise, condition)
-        return total / draws
+        common = list(common_draws(x[:1], draws, self.diffusion.steps, self._generator))
+        return torch.cat([torch.stack([self._logit(part, t, noise) for t, noise in common]).mean(0)
+                          for part in x.split(_CHUNK)])
 
     def draw(self, x: Tensor, draws: int) -> tuple[Tensor, Tensor]:
         """Draw t ``[draws · B]`` and noise ``[draws · B, D]`` for samples ``[B, D]``."""
@@ -98,6 +95,14 @@ class LabelledDenoising(nn.Module):
         noise = torch.randn((draws * len(x), x.shape[1]), generator=self._generator,
                             device=x.device)
         return t.flatten(), noise
+
+    def _logit(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """L⁻ - L⁺ of ``[B, D]`` by one draw, t ``[1]`` and noise ``[1, D]``; ``[B]``."""
+        label = x.new_zeros(2 * len(x), self.settings.label_size)
+        label[len(x):] = 1.0
+        agent, expert = self.diffusion(x.repeat(2, 1), t.expand(len(label)),
+                                       noise.expand(len(label), -1), label).view(2, -1)
+        return agent - expert
 
     def _seen(self, rows: Transitions) -> Tensor:
         return inputs_of(rows, self.settings.inputs)

@@ -88,7 +88,7 @@ class Trainer(TrainingLoop):
             self.agent.remember(rollout, self.teacher.normalised(rollout.transitions()))
         run = self.run_settings
         if not run.warm_start:
-            self.normaliser.update(rollout.obs.flatten(0, 1))
+            self._take_statistics(rollout.obs.flatten(0, 1))
         with self._timed('reward_model'):
             metrics = self.teacher.learn(self.agent.experience())
         with self._timed('policy'):
@@ -110,7 +110,7 @@ class Trainer(TrainingLoop):
         """
         with self._timed('simulation'), one_thread():
             rollout = self._collect(-(-_RANDOM_ROWS // self.sim.num_envs), self._act_at_random)
-        self.normaliser.update(torch.cat([self.teacher.expert_obs, rollout.obs.flatten(0, 1)]))
+        self._take_statistics(torch.cat([self.teacher.expert_obs, rollout.obs.flatten(0, 1)]))
         with self._timed('policy'):
             expert = self.teacher.expert()
             loss = clone(self.agent.actor, expert.obs, expert.action,
@@ -119,6 +119,11 @@ class Trainer(TrainingLoop):
         metrics = self.episodes.metrics() | {'warm_start/loss': loss}
         self.check_finite(metrics)
         return metrics
+
+    def _take_statistics(self, obs: torch.Tensor) -> None:
+        """Let ``[B, O]`` count in the statistics, which else change nothing."""
+        if self.run_settings.normalise_observations:
+            self.normaliser.update(obs)
 
     def _act_at_random(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return actions ``[N, A]`` uniform in [-1, 1]; their densities have no use."""

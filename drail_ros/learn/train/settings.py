@@ -65,6 +65,8 @@ class OnlineSettings(RunSettings):
     agent: str = setting('ppo', 'what learns from the rewards; some algorithms are their own')
     total_steps: int = setting(1_000_000, 'environment steps of the run', low=1)
     rollout_steps: int = setting(128, 'steps of each environment per iteration', low=1)
+    normalise_observations: bool = setting(
+        True, 'agent and reward model see z-scores, not units; either are clipped to ±10')
     reward_offset: float = setting(0.0, 'added to every reward, after scaling')
     terminations: str = setting(
         'end', 'what follows the end of a task: no value, the learned value of an absorbing '
