@@ -132,7 +132,7 @@ def test_a_rollout_says_what_was_done_and_what_came_of_it(
     trainer = trainer_of(tmp_path, agent=agent, terminations=terminations,
                          time_limits=time_limits)
     trainer.normaliser.update(torch.randn(100, 2, generator=torch.Generator().manual_seed(0)))
-    done = trainer._collect()
+    done = trainer._collect(9, trainer.agent.act)
     count, last = done.obs.unbind(-1)
     assert done.obs.shape == (9, 8, 2) and {2.0, 5.0} == set(last.flatten().tolist())
     assert torch.equal(done.next_obs[..., 0], count + 1), 'the successor, not the next episode'
