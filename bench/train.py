@@ -109,7 +109,8 @@ def peer_python() -> Path:
 
 
 def measure_peer(python: Path, demos: Path, steps: int) -> float:
-    environment = {k: v for k, v in os.environ.items() if k != '_ROS_WHEELS_BOOTSTRAP_COMPLETE'}
+    ours = ('_ROS_WHEELS_BOOTSTRAP_COMPLETE', 'GOMP_SPINCOUNT')
+    environment = {k: v for k, v in os.environ.items() if k not in ours}
     output = subprocess.run(
         [str(python), str(HERE / 'imitation_peer.py'), '--demos', str(demos), '--steps',
          str(steps), '--num-envs', '8'], check=True, env=environment, stdout=subprocess.PIPE,

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-import os
 
 import mujoco
 from mujoco.batch import Batch, SimulationError
 import numpy as np
 
+from drail_ros.cores import threads_asked_for, usable_cores
 from drail_ros.errors import UserError
 from drail_ros.sim.batch_sim import State
 from drail_ros.sim.episodes import EpisodicSim
@@ -31,13 +31,14 @@ from drail_ros.tasks.task import Array, Task
 class MujocoSim(EpisodicSim):
     """BatchSim of a task with physics.
 
-    ``threads=0`` takes so many as OMP_NUM_THREADS says, as torch does, else one for each core.
+    ``threads=0`` takes so many as OMP_NUM_THREADS says, as torch does, else one for each core that
+    this process may use.
     """
 
     def __init__(self, task: Task, num_envs: int, noise: float, threads: int = 0,
                  first_env: int = 0) -> None:
         assert task.load_model and task.physics
-        threads = threads or int(os.environ.get('OMP_NUM_THREADS') or 0)
+        threads = threads or threads_asked_for() or usable_cores()
         self._batch = Batch(task.load_model(), num_envs, threads)
         self._warnings = self._batch.warning[:, :, 1]  # [N, W]: how often MuJoCo warned of what
         super().__init__(task, task.physics(self._batch, noise), num_envs, first_env)

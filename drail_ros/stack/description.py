@@ -26,6 +26,7 @@ from typing import Any
 import yaml
 
 from drail_ros import plugins
+from drail_ros.cores import usable_cores
 from drail_ros.errors import unknown_name, UserError
 from drail_ros.learn.train.names import agents, algorithms, PRESETS
 from drail_ros.settings import parse_assignments
@@ -125,7 +126,7 @@ class Stack:
         if executable == SIMULATOR and simulators > 1:
             parameters['mode'] = 'batch'  # those after the first are in no parameter file
             if name != SIMULATOR or not given.get('params_file'):
-                parameters['threads'] = str(max((os.cpu_count() or 1) // simulators, 1))
+                parameters['threads'] = str(max(usable_cores() // simulators, 1))
         if given.get('use_sim_time'):
             parameters['use_sim_time'] = given['use_sim_time'] == 'true'
         respawn = (name != self.main and executable == SIMULATOR

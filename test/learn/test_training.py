@@ -27,6 +27,7 @@ from drail_ros.episodes.evaluate import wilson_interval
 from drail_ros.errors import UserError
 from drail_ros.files import read_tensors
 from drail_ros.learn.rewards.terminations import TERMINATIONS
+from drail_ros.learn.train import compute
 from drail_ros.learn.train.checkpoint import load_checkpoint, save_checkpoint
 from drail_ros.learn.train.folder import read_metrics
 from drail_ros.learn.train.online import Trainer
@@ -175,6 +176,27 @@ def test_a_run_goes_on_only_on_a_device_of_its_kind(
     save_checkpoint(file, {**load_checkpoint(file), 'device': 'cuda'})
     with pytest.raises(UserError, match='learned on another device'):
         trainer(tmp_path, fetch_push_demonstrations, resume=True)
+
+
+def test_a_run_keeps_its_threads_whatever_else_runs_when_it_goes_on(
+        tmp_path: Path, fetch_push_demonstrations: Demonstrations,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums round differently in another number of threads."""
+    idle = iter([3])
+    monkeypatch.setattr(compute, 'idle_cores', lambda: next(idle))
+    monkeypatch.setattr(compute, 'threads_asked_for', lambda: 0)
+    wide = {'reward.width': 256}
+    before = torch.get_num_threads()
+    try:
+        trainer(tmp_path, fetch_push_demonstrations, **wide).train(lambda: True)
+        assert torch.get_num_threads() == 3
+        torch.set_num_threads(1)
+        trainer(tmp_path, fetch_push_demonstrations, resume=True, **wide)
+        assert torch.get_num_threads() == 3
+        trainer(tmp_path, fetch_push_demonstrations, resume=True, threads=2, **wide)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_stopped_while_it_evaluates_it_evaluates_again(

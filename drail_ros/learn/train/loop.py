@@ -25,7 +25,7 @@ from drail_ros.errors import UserError
 from drail_ros.learn.nets.mlp import global_seed
 from drail_ros.learn.nets.policy import SavedPolicy
 from drail_ros.learn.train.checkpoint import load_checkpoint, save_checkpoint
-from drail_ros.learn.train.compute import pick_device, use_fast_matmul
+from drail_ros.learn.train.compute import choose_threads, pick_device, use_fast_matmul
 from drail_ros.learn.train.folder import BEST_POLICY, POLICY, RunFolder
 from drail_ros.learn.train.settings import OfflineSettings, OnlineSettings
 from drail_ros.sim.batch_sim import BatchSim, SimulationStopped
@@ -53,8 +53,6 @@ class TrainingLoop(ABC):
         self.sim, self.run_settings, self._report, self._on_best = sim, run, report, on_best
         self.device = pick_device(run.device)
         use_fast_matmul(run.fast_matmul)
-        if run.threads:
-            torch.set_num_threads(run.threads)
         self.generator = torch.Generator(self.device).manual_seed(run.seed)
         global_seed(run.seed)
         self._demonstrations_hash = demonstrations.content_hash() if demonstrations else ''
@@ -65,8 +63,8 @@ class TrainingLoop(ABC):
         self._seconds_before, self._since = 0.0, time.monotonic()
         """What the run took before it went on, and when it did."""
 
-    def begin(self) -> None:
-        """Create or continue the folder.
+    def begin(self, *networks: Mapping[str, Any]) -> None:
+        """Create or continue the folder; choose threads for the networks of these ``state_dict``.
 
         Raises:
             UserError: it holds a run that cannot be continued; see ``RunFolder``.
@@ -74,6 +72,7 @@ class TrainingLoop(ABC):
         """
         run = self.run_settings
         self.folder = RunFolder(run, self._demonstrations_hash)
+        self.threads = run.threads
         if self.folder.checkpoint.exists():
             state = load_checkpoint(self.folder.checkpoint)
             if state['device'] != self.device.type:
@@ -82,8 +81,11 @@ class TrainingLoop(ABC):
                                 do=f'continue on a machine with it, with device {state["device"]}')
             self.step, self.best = state['step'], state['best']
             self._unfinished = state['unfinished']
+            self.threads = self.threads or state['threads']
             self.load_state(state)
             self.generator.set_state(state['generator'])
+        self.threads = self.threads or choose_threads(*networks)
+        torch.set_num_threads(self.threads)
         # The row of an iteration still to be judged is written when it is.
         rows = self.folder.start_log(self.step - (self._unfinished is not None))
         self._seconds_before = rows[-1].get('train/seconds', 0.0) if rows else 0.0
@@ -201,9 +203,9 @@ class TrainingLoop(ABC):
                 'seed': run.seed, 'step': self.step, 'demonstrations': self._demonstrations_hash}
 
     def _whole_state(self) -> dict[str, Any]:
-        return {'device': self.device.type, 'step': self.step, 'best': self.best,
-                'unfinished': self._unfinished, 'generator': self.generator.get_state(),
-                **self.state()}
+        return {'device': self.device.type, 'threads': self.threads, 'step': self.step,
+                'best': self.best, 'unfinished': self._unfinished,
+                'generator': self.generator.get_state(), **self.state()}
 
 
 def evaluation_metrics(prefix: str, result: Evaluation) -> dict[str, float]:

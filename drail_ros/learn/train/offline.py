@@ -37,7 +37,7 @@ class OfflineTrainer(TrainingLoop):
         make_learner, _ = plugins.load(plugins.OFFLINE, run.algorithm)
         self.learner: OfflineLearner = make_learner(demonstrations, run.learner, self.generator)
         self.policy = self.learner.policy
-        self.begin()
+        self.begin(self.learner.state_dict())
 
     def iterate(self) -> dict[str, float]:
         """Pass once over the demonstrations and return what there is to log."""

@@ -71,7 +71,8 @@ class Trainer(TrainingLoop):
         """After the latest rollout: with it, saving needs no simulator."""
         self._step_before = 0
         """Step at which the latest iteration began."""
-        self.begin()
+        self.begin(*(learning.state_dict() for learning in (self.agent, self.reward_model)
+                     if learning is not None))
         if not self._sim_state:
             self._obs = sim.reset(run.seed)
             self._sim_state = sim.get_state()

@@ -39,7 +39,8 @@ class RunSettings(Settings):
     seed: int = setting(0, 'seed of weights, sampling and episodes', low=0)
     device: str = setting('auto', 'where to learn; auto is cuda where there is one',
                           choices=('auto', 'cpu', 'cuda'))
-    threads: int = setting(0, 'threads that torch computes with; 0 chooses', low=0)
+    threads: int = setting(0, 'threads that learn; 0 is as many as cores are idle when the '
+                         'run begins and its networks have use for', low=0)
     fast_matmul: bool = setting(
         True, 'faster float32 products where the processor has them with float32 error; gains '
         'at widths of 256 and more')
