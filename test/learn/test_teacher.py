@@ -110,6 +110,16 @@ def test_what_follows_an_end_is_the_reward_of_the_absorbing_state_for_ever() -> 
     assert absorbing.terminal_value(0.75, 3.0).item() == 4 * (3 * 2.0 + 0.5)
 
 
+def test_the_value_of_an_end_is_steady_though_its_reward_is_drawn() -> None:
+    """Else one draw of r_e, times 1 / (1 - γ), is the value of every end of an iteration."""
+    random = torch.Generator().manual_seed(0)
+    noisy = teacher_who_pays(lambda rows: 2 + torch.randn(len(rows), generator=random), None, 2, 1,
+                             terminations='absorbing')
+    values = torch.stack([noisy.terminal_value(0.99) for _ in range(100)])
+    assert 180 < values.mean() < 220
+    assert values.std() < 20, 'one draw has 100'
+
+
 def test_rows_in_units_are_left_as_they_are() -> None:
     rows, before = rows_of(8), dataclasses.replace(rows_of(8))
     teacher(Watched(), 'absorbing').learn(rows)

@@ -21,6 +21,9 @@ from drail_ros.learn.rewards.reward_model import Metrics, RewardModel
 from drail_ros.learn.rewards.terminations import absorbing_steps, marked, with_absorbing_steps
 from drail_ros.learn.transitions import Transitions
 
+_ESTIMATES = 64
+"""Of the reward after an end: where it is drawn, 1 / (1 - γ) would blow up the noise of one."""
+
 
 class Teacher:
     """Pays an agent for its transitions, given in units, ``expert`` being those to look like.
@@ -87,8 +90,9 @@ class Teacher:
         if not self.values_ends:
             return expert.obs.new_zeros(())
         assert self.reward_model is not None, 'this agent named no reward model'
-        step = absorbing_steps(expert.obs.shape[1], expert.action.shape[1], 1, expert.obs.device)
-        return self.value_of_staying(self.reward_model.reward(step)[0], discount, scale)
+        steps = absorbing_steps(expert.obs.shape[1], expert.action.shape[1], _ESTIMATES,
+                                expert.obs.device)
+        return self.value_of_staying(self.reward_model.reward(steps).mean(), discount, scale)
 
     def _as_judged(self, rows: Transitions) -> Transitions:
         """Rows as the reward model sees them."""
