@@ -21,6 +21,7 @@ from torch import nn, Tensor
 from torch.nn.functional import relu
 
 from drail_ros.learn.nets.mlp import mlp
+from drail_ros.learn.nets.precision import products
 
 COSINE_OFFSET = 0.008
 BETA_RANGE = (1e-4, 0.9999)
@@ -85,6 +86,7 @@ class NoisePredictor(nn.Module):
     def __init__(self, size: int, condition_size: int, width: int, layers: int,
                  steps: int) -> None:
         super().__init__()
+        self.width = width
         widths = [size + condition_size] + [width] * layers
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:]))
         self.times = nn.ModuleList(nn.Embedding(steps, width) for _ in range(layers))
@@ -93,9 +95,10 @@ class NoisePredictor(nn.Module):
     def forward(self, x_t: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """``[B, size]``, ``[B]``, ``[B, condition_size]`` → predicted noise ``[B, size]``."""
         h = torch.cat([x_t, condition], dim=1)
-        for layer, embed in zip(self.hidden, self.times):
-            h = relu(layer(h) + embed(t))
-        return self.out(h)
+        with products(self.width, h.device):
+            for layer, embed in zip(self.hidden, self.times):
+                h = relu(layer(h) + embed(t))
+            return self.out(h).float()
 
 
 def time_features(t: Tensor) -> Tensor:

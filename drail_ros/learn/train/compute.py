@@ -29,10 +29,6 @@ import torch
 from drail_ros.cores import idle_cores, threads_asked_for
 from drail_ros.errors import UserError
 
-_LARGEST_ERROR_RATIO = 8.0
-"""bfloat16's error is thousands of times that of float32."""
-_PROBE_SIZE = 512
-"""Of the matrices compared: large enough for the fast kernel to be chosen."""
 _WEIGHTS_PER_THREAD = 128 * 128
 """Of the largest layer; with fewer, two threads were not faster than one (128 to 512 rows)."""
 
@@ -78,21 +74,3 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def use_fast_matmul(wanted: bool) -> None:
-    """Choose the kernel of float32 matrix products in this process.
-
-    On some processors torch's 'medium' precision is a faster kernel with the error of float32,
-    on others it rounds to bfloat16: it is used only where the error is that of float32.
-    """
-    torch.set_float32_matmul_precision('highest')
-    if not wanted:
-        return
-    random = torch.Generator().manual_seed(0)
-    a, b = (torch.randn((_PROBE_SIZE, _PROBE_SIZE), generator=random) for _ in range(2))
-    exact = a.double() @ b.double()
-    exact_error = ((a @ b) - exact).abs().max()
-    torch.set_float32_matmul_precision('medium')
-    if ((a @ b) - exact).abs().max() > _LARGEST_ERROR_RATIO * exact_error:
-        torch.set_float32_matmul_precision('highest')

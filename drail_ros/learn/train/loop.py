@@ -24,8 +24,9 @@ from drail_ros.episodes.evaluate import Evaluation
 from drail_ros.errors import UserError
 from drail_ros.learn.nets.mlp import global_seed
 from drail_ros.learn.nets.policy import SavedPolicy
+from drail_ros.learn.nets.precision import use_fast_matmul
 from drail_ros.learn.train.checkpoint import load_checkpoint, save_checkpoint
-from drail_ros.learn.train.compute import choose_threads, pick_device, use_fast_matmul
+from drail_ros.learn.train.compute import choose_threads, pick_device
 from drail_ros.learn.train.folder import BEST_POLICY, POLICY, RunFolder
 from drail_ros.learn.train.settings import OfflineSettings, OnlineSettings
 from drail_ros.sim.batch_sim import BatchSim, SimulationStopped

@@ -42,8 +42,8 @@ class RunSettings(Settings):
     threads: int = setting(0, 'threads that learn; 0 is as many as cores are idle when the '
                          'run begins and its networks have use for', low=0)
     fast_matmul: bool = setting(
-        True, 'faster float32 products where the processor has them with float32 error; gains '
-        'at widths of 256 and more')
+        True, 'faster products where the processor has them: float32 with an error of float32, '
+        'and bfloat16 in noise predictors 512 and more wide')
     demo_path: str = setting('', 'folder of demonstrations')
     demonstrations: int = setting(0, 'use only the first so many episodes; 0 is all', low=0)
     output_dir: str = setting(
