@@ -46,6 +46,7 @@ class Echo(Node):
         super().__init__('echo', namespace=SIDES['echo'])
         self._command = self.create_publisher(
             sensor_messages.message_type(TASK.command.message), TASK.command.topic, 1)
+        self._message = sensor_messages.command_message(TASK)
         self._seen: set[str] = set()
         self._topics = sensor_messages.topics(TASK)
         for topic, readings in self._topics.items():
@@ -58,8 +59,8 @@ class Echo(Node):
         self._seen.add(topic)
         if len(self._seen) == len(self._topics):
             self._seen.clear()
-            self._command.publish(sensor_messages.command_message(
-                TASK, np.zeros(TASK.action_size), message.header.stamp))
+            self._message.header.stamp = message.header.stamp
+            self._command.publish(self._message)
 
 
 class Robot(Node):

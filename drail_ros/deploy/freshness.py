@@ -63,6 +63,10 @@ class Freshness:
         """Topics of which no message waits to be acted upon."""
         return [topic for topic in self._topics if topic not in self._stamps_ns]
 
+    def is_complete(self) -> bool:
+        """Whether a message of every topic waits to be acted upon."""
+        return len(self._stamps_ns) == len(self._topics)
+
     def drop(self, topic: str) -> None:
         """Forget the message of a topic."""
         self._stamps_ns.pop(topic, None)
@@ -91,7 +95,7 @@ class Freshness:
 
         """
         self._watch_clock(clock_ns)
-        if self.missing():
+        if not self.is_complete():
             return None
         self._check_ages(clock_ns, now_s)
         seen_ns = min(self._stamps_ns.values())

@@ -25,7 +25,6 @@ import time
 import traceback
 from typing import Any
 
-from builtin_interfaces.msg import Time
 import numpy as np
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -51,6 +50,7 @@ from drail_ros.nodes.sensor_messages import (
     joint_names,
     message_type,
     require_robot_interface,
+    set_command,
     topics,
 )
 from drail_ros.settings import setting, Settings
@@ -188,6 +188,7 @@ class PolicyServer(RunnableNode, LifecycleNode):
                             self._refusals)
         self._command = self.create_lifecycle_publisher(
             message_type(task.command.message), task.command.topic, 1)
+        self._message = command_message(task, self._names)
         self._watchdog = steady_timer(self, age_s, self._watch)
         self._watchdog.cancel()  # it is armed by every answer
         self._wired += [(self.destroy_lifecycle_publisher, self._command),
@@ -242,6 +243,8 @@ class PolicyServer(RunnableNode, LifecycleNode):
             try:
                 from_message(readings, message, pilot.row, self._names)
                 pilot.freshness.sense(topic, stamp.sec * 10**9 + stamp.nanosec, now_s)
+                if not pilot.freshness.is_complete():
+                    return
                 due = pilot.freshness.due(self.get_clock().now().nanoseconds, now_s)
                 if due:
                     self._send(pilot.command(due), due.stamp_ns)
@@ -264,10 +267,8 @@ class PolicyServer(RunnableNode, LifecycleNode):
         self._send(np.zeros(self._pilot.task.action_size), self.get_clock().now().nanoseconds + 1)
 
     def _send(self, command: Array, stamp_ns: int) -> None:
-        assert self._pilot
-        seconds, nanoseconds = divmod(stamp_ns, 10**9)
-        stamp = Time(sec=seconds, nanosec=nanoseconds)
-        self._command.publish(command_message(self._pilot.task, command, stamp, self._names))
+        set_command(self._message, command, stamp_ns)
+        self._command.publish(self._message)
 
     def _refuse(self, error: RefusedError) -> None:
         self._refusals.add(error)

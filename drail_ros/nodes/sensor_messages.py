@@ -155,16 +155,19 @@ def _joints(part: str) -> tuple[str, tuple[str, ...]]:
     return 'position' if names == part else 'velocity', tuple(names.split(','))
 
 
-def command_message(task: Task, command: Array, stamp: Time,
-                    names: RobotNames = _AS_IN_TASK) -> Any:
-    """Command ``[A]`` in the command fields' units → message."""
+def command_message(task: Task, names: RobotNames = _AS_IN_TASK) -> Any:
+    """Return a zero command without a stamp, to be sent again and again."""
     assert task.command
     message = message_type(task.command.message)()
-    message.header.stamp = stamp
     message.header.frame_id = names.frame(task.command.frame_id)
-    linear = message.twist.linear
-    linear.x, linear.y, linear.z = command.tolist()
     return message
+
+
+def set_command(message: Any, command: Array, stamp_ns: int) -> None:
+    """Write a command ``[A]``, in the command fields' units, into its message."""
+    stamp, linear = message.header.stamp, message.twist.linear
+    stamp.sec, stamp.nanosec = divmod(stamp_ns, 10**9)
+    linear.x, linear.y, linear.z = command.tolist()
 
 
 def command_from_message(task: Task, message: Any) -> Array:
