@@ -119,7 +119,25 @@ def _results(cases: Sequence[Case], episodes: int) -> dict[Measurement, Result]:
     results = {m: Result.read(m.path) for m in _measurements(cases) if m.path.exists()}
     for measurement, result in results.items():
         result.check(measurement, episodes)
+    _check_demonstrations(results)
     return results
+
+
+def _check_demonstrations(results: Mapping[Measurement, Result]) -> None:
+    """Refuse results that learned from different demonstrations of one name and number."""
+    first: dict[tuple[str, int], tuple[Measurement, Result]] = {}
+    for measurement, result in results.items():
+        if not result.demonstrations:
+            continue
+        run = measurement.trial.settings
+        of_name = run.demo_path, run.demonstrations or task_of(run).demonstrations
+        other, its = first.setdefault(of_name, (measurement, result))
+        if its.demonstrations != result.demonstrations:
+            raise UserError(
+                f'{measurement.path} was learned from other demonstrations than {other.path.name}',
+                found=f'hashes {result.demonstrations[:12]} and {its.demonstrations[:12]}',
+                expected='the same demonstrations', do='delete the results of those that do not '
+                'count, and the trials are run again')
 
 
 def _missing(cases: Sequence[Case], results: Mapping[Measurement, Result]) -> list[Measurement]:

@@ -174,6 +174,17 @@ def test_a_result_of_other_settings_is_refused(
     assert 'gail_0.json cannot be read' in capsys.readouterr().err
 
 
+def test_results_of_different_demonstrations_are_not_compared(
+        archive: Path, demos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = archive / 'results' / 'bc_0.json'
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps({**content, 'demonstrations': 'f' * 64}))
+    assert cli.main([*words(archive, demos, 'gail', 'bc'), '--redraw']) == 1
+    error = capsys.readouterr().err
+    assert 'learned from other demonstrations than gail_0.json' in error
+    assert 'ffffffffffff' in error and content['demonstrations'][:12] in error
+
+
 def test_a_finished_run_of_other_settings_is_refused(
         compared: Path, demos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(compared / 'runs', tmp_path / 'runs')
