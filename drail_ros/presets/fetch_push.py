@@ -39,8 +39,7 @@ RULES = (
         'reward.batch_size': 128}),
 
     Rule(When(algorithm='drail', preset='default'), {'reward.width': 256}),
-    Rule(When(algorithm='drail', agent='ppo', preset='default'), {
-        'reward.learning_rate': 3e-4, 'reward.epochs': 4}),
+    Rule(When(algorithm='drail', agent='ppo', preset='default'), {'reward.epochs': 4}),
     Rule(When(algorithm='drail', off_policy=True, preset='default'), {'reward.reward_draws': 1}),
     DRAIL,
     Rule(When(algorithm='drail', agent='ppo', preset='published'), {
