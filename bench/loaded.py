@@ -31,12 +31,13 @@ import tempfile
 import numpy as np
 
 from drail_ros import settings
+from drail_ros.cores import usable_cores
 from drail_ros.learn.train.folder import read_metrics
 
 BUSY = 2
 """Processes beside the one that trains."""
 WAITS = ('OMP_NUM_THREADS', 'OMP_WAIT_POLICY', 'GOMP_SPINCOUNT')
-CORES = str(len(os.sched_getaffinity(0)))
+CORES = str(usable_cores())
 WAYS: dict[str, tuple[dict[str, str], dict[str, object]]] = {
     'as it ships': ({}, {}),
     'one thread': ({}, {'threads': 1}),

@@ -36,10 +36,7 @@ def idle_cores() -> int:
     What gives way to this process does not count: it runs under ``nice``, and this one does not.
     Linux tells; elsewhere all count as idle.
     """
-    before, began = _busy_seconds(), time.monotonic()
-    time.sleep(_MOMENT_S)
-    busy = (_busy_seconds() - before) / (time.monotonic() - began)
-    return max(1, usable_cores() - round(busy))
+    return max(1, usable_cores() - round(_busy_cores()))
 
 
 def threads_asked_for() -> int:
@@ -55,6 +52,13 @@ def _cores() -> set[int]:
     """Return the numbers of those that the scheduler may put this process on."""
     of_affinity = getattr(os, 'sched_getaffinity', None)  # Linux has it
     return of_affinity(0) if of_affinity else set(range(os.cpu_count() or 1))
+
+
+def _busy_cores() -> float:
+    """How many of these cores' worth of time others take, while this process sleeps a moment."""
+    before, began = _busy_seconds(), time.monotonic()
+    time.sleep(_MOMENT_S)
+    return (_busy_seconds() - before) / (time.monotonic() - began)
 
 
 def _busy_seconds() -> float:

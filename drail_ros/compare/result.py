@@ -29,11 +29,9 @@ from drail_ros.compare.trials import Measurement
 from drail_ros.episodes.evaluate import Evaluation
 from drail_ros.errors import UserError
 from drail_ros.files import read_json, write_whole
-from drail_ros.learn.train.settings import FREE_TO_CHANGE, RunSettings, task_of
+from drail_ros.learn.train.settings import FREE_TO_CHANGE, RunSettings, task_of, WATCHING
 from drail_ros.settings import Scalar
 
-_WATCHING = ('evaluate_every', 'evaluation_episodes', 'checkpoint_every')
-"""Settings of a run that its last policy does not depend on, unless an evaluation ends it."""
 _NOT_KEPT = ('output_dir', 'demo_path', 'resume')
 """Settings that say where things were on one machine; demonstrations are told by their hash."""
 _DIGITS = 5
@@ -186,7 +184,7 @@ class Result:
 def _differences(recorded: Mapping[str, object], now: RunSettings) -> list[str]:
     current: dict[str, object] = {**settings.values(now)}
     ignored = {*FREE_TO_CHANGE, *(() if now.learns_at_noise else ('noise',)),
-               *(() if current.get('stop_at_success') else _WATCHING)}
+               *(() if current.get('stop_at_success') else WATCHING)}
     before = {**settings.defaults(now), **recorded}
     if not now.demo_path:  # all of those there are
         for values in (current, before):

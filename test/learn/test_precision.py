@@ -38,11 +38,6 @@ def rows(count: int, seed: int) -> Transitions:
     return Transitions.of(*(torch.randn(count, size, generator=random) for size in (17, 3, 17)))
 
 
-def discriminator(width: int = 512) -> Drail:
-    return Drail(17, 3, DrailSettings(width=width, reward_draws=8), torch.Generator(CPU
-                                                                                  ).manual_seed(0))
-
-
 @pytest.mark.parametrize(('wanted', 'width', 'expected'), [
     (True, 512, True), (True, 511, False), (False, 1024, False)])
 def test_wide_networks_multiply_in_bfloat16(wanted: bool, width: int, expected: bool) -> None:
@@ -62,7 +57,8 @@ def test_not_where_the_processor_would_emulate_it(monkeypatch: pytest.MonkeyPatc
 def test_rewards_and_gradients_are_those_of_float32_but_for_rounding() -> None:
     """Rounding is far below what the draws of (t, noise) change."""
     torch.manual_seed(0)
-    model = discriminator()
+    model = Drail(17, 3, DrailSettings(width=512, reward_draws=8),
+                  torch.Generator().manual_seed(0))
     model.update(rows(512, 1), rows(512, 2))
     rewards, gradients = [], []
     for wanted, seed in ((False, 3), (True, 3), (False, 4)):

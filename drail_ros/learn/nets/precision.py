@@ -25,7 +25,7 @@ _PROBE_SIZE = 512
 _WIDE = 512
 """From this width on bfloat16 gains half and more on a processor that multiplies in it."""
 
-_is_fast = False
+_in_bfloat16 = False
 
 
 def use_fast_matmul(wanted: bool) -> None:
@@ -34,8 +34,8 @@ def use_fast_matmul(wanted: bool) -> None:
     On some processors torch's 'medium' precision is a faster kernel with the error of float32,
     on others it rounds to bfloat16: it is used only where the error is that of float32.
     """
-    global _is_fast
-    _is_fast = wanted
+    global _in_bfloat16
+    _in_bfloat16 = wanted and _multiplies_bfloat16()
     torch.set_float32_matmul_precision('highest')
     if not wanted:
         return
@@ -50,8 +50,8 @@ def use_fast_matmul(wanted: bool) -> None:
 
 def products(width: int, device: torch.device) -> torch.autocast:
     """Return the context for a network of layers so wide: in bfloat16 where that is faster."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=_is_fast and width >= _WIDE
-                          and device.type == 'cpu' and _multiplies_bfloat16())
+    return torch.autocast(device.type, torch.bfloat16, enabled=_in_bfloat16 and width >= _WIDE
+                          and device.type == 'cpu')
 
 
 def _multiplies_bfloat16() -> bool:

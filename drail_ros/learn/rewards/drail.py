@@ -96,26 +96,26 @@ class LabelledDenoising(nn.Module):
                             device=x.device)
         return t.flatten(), noise
 
-    def _logit(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """L⁻ - L⁺ of ``[B, D]`` by one draw, t ``[1]`` and noise ``[1, D]``; ``[B]``."""
+    def _losses(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """L⁻ and L⁺ ``[2, B]`` of ``[B, D]``; t ``[2 · B]`` and noise ``[2 · B, D]`` alike."""
         label = x.new_zeros(2 * len(x), self.settings.label_size)
         label[len(x):] = 1.0
-        agent, expert = self.diffusion(x.repeat(2, 1), t.expand(len(label)),
-                                       noise.expand(len(label), -1), label).view(2, -1)
+        return self.diffusion(x.repeat(2, 1), t, noise, label).view(2, -1)
+
+    def _logit(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """L⁻ - L⁺ of ``[B, D]`` by one draw, t ``[1]`` and noise ``[1, D]``; ``[B]``."""
+        agent, expert = self._losses(x, t.expand(2 * len(x)), noise.expand(2 * len(x), -1))
         return agent - expert
 
     def _seen(self, rows: Transitions) -> Tensor:
         return inputs_of(rows, self.settings.inputs)
 
     def _estimate(self, x: Tensor, draws: int, shared_noise: bool) -> Tensor:
-        count = len(x)
         t_agent, noise_agent = self.draw(x, draws)
         t_expert, noise_expert = (t_agent, noise_agent) if shared_noise else self.draw(x, draws)
-        label = x.new_zeros(2 * draws * count, self.settings.label_size)
-        label[draws * count:] = 1.0
-        loss = self.diffusion(x.repeat(2 * draws, 1), torch.cat([t_agent, t_expert]),
-                              torch.cat([noise_agent, noise_expert]), label)
-        agent, expert = loss.view(2, draws, count).mean(dim=1)
+        losses = self._losses(x.repeat(draws, 1), torch.cat([t_agent, t_expert]),
+                              torch.cat([noise_agent, noise_expert]))
+        agent, expert = losses.view(2, draws, len(x)).mean(dim=1)
         return agent - expert
 
 

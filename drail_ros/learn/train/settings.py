@@ -324,6 +324,8 @@ def task_of(run: RunSettings) -> Task:
 
 FREE_TO_CHANGE = ('resume', 'output_dir', 'demo_path', 'device', 'threads')
 """Settings that may differ when a run is resumed; the demonstrations are compared by content."""
+WATCHING = ('evaluate_every', 'evaluation_episodes', 'checkpoint_every')
+"""Settings of a run that its last policy does not depend on, unless an evaluation ends it."""
 
 
 def check_unchanged(recorded: Mapping[str, object], now: RunSettings, where: str) -> None:
