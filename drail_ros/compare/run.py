@@ -23,7 +23,7 @@ from drail_ros.compare.plan import Comparison
 from drail_ros.compare.result import Result
 from drail_ros.compare.trials import Case, Measurement, RUNS
 from drail_ros.errors import INTERRUPTED, UserError
-from drail_ros.learn.train.settings import task_of
+from drail_ros.learn.train.settings import number_of_demonstrations, task_of
 from drail_ros.processes import end_all, ended_like_ctrl_c
 from drail_ros.view.comparison import write_comparison
 from drail_ros.view.outcomes import Outcome
@@ -130,7 +130,7 @@ def _check_demonstrations(results: Mapping[Measurement, Result]) -> None:
         if not result.demonstrations:
             continue
         run = measurement.trial.settings
-        of_name = run.demo_path, run.demonstrations or task_of(run).demonstrations
+        of_name = run.demo_path, number_of_demonstrations(run)
         other, its = first.setdefault(of_name, (measurement, result))
         if its.demonstrations != result.demonstrations:
             raise UserError(

@@ -23,9 +23,9 @@ from drail_ros import plugins, settings
 from drail_ros.errors import unknown_name, UserError
 from drail_ros.learn.train.settings import (
     make_run_settings,
+    number_of_demonstrations,
     OnlineSettings,
     RunSettings,
-    task_of,
 )
 from drail_ros.settings import Scalar, Spec
 
@@ -195,8 +195,7 @@ def learned_from(run: RunSettings) -> Learned:
     values = settings.values(run)
     for name in ('output_dir', 'resume', *(() if run.learns_at_noise else ('noise',))):
         del values[name]
-    if not run.demonstrations and not run.demo_path:
-        values['demonstrations'] = task_of(run).demonstrations
+    values['demonstrations'] = number_of_demonstrations(run)
     return frozenset(values.items())
 
 

@@ -20,7 +20,7 @@ RULES = (
     Rule(When(), {'total_steps': 500_000}),
 
     Rule(When(agent='ppo', preset='default'), {
-        'rollout_steps': 64, 'learner.minibatches': 8, 'learner.learning_rate': 4e-4,
+        'rollout_steps': 64, 'learner.minibatches': 8, 'learner.learning_rate': 2e-4,
         'learner.entropy_weight': 0.0, 'learner.initial_std': 0.4, 'learner.final_std': 0.05,
         'learner.std_steps': 300_000}),
     # Success ends an episode: without the value of what follows it, lingering is paid better. And

@@ -34,7 +34,8 @@ from drail_ros.learn.rewards.terminations import marked
 from drail_ros.learn.train.checkpoint import load_checkpoint
 from drail_ros.learn.train.config import read_record
 from drail_ros.learn.train.folder import read_metrics
-from drail_ros.learn.train.settings import make_run_settings, OnlineSettings, WATCHING
+from drail_ros.learn.train.settings import (
+    FREE_TO_CHANGE, make_run_settings, OnlineSettings, WATCHING)
 from drail_ros.learn.transitions import Transitions
 from drail_ros.tasks import sine
 from drail_ros.tasks.task import Array
@@ -42,7 +43,7 @@ from drail_ros.view.reward_quality import best_logit, measure, Quality, Score, S
 
 _DRAWS = 500
 """A logit that is an estimate is averaged over so many draws: the picture is of what it means."""
-_MAY_DIFFER = ('seed', 'output_dir', 'resume', 'demo_path', 'device', *WATCHING)
+_MAY_DIFFER = ('seed', *FREE_TO_CHANGE, *WATCHING)
 """Settings in which runs of one algorithm may differ and still be averaged."""
 
 

@@ -322,6 +322,11 @@ def task_of(run: RunSettings) -> Task:
     return plugins.load(plugins.TASKS, run.task)
 
 
+def number_of_demonstrations(run: RunSettings) -> int:
+    """Return how many the run learns from; 0 is all that are in ``demo_path``."""
+    return run.demonstrations or (0 if run.demo_path else task_of(run).demonstrations)
+
+
 FREE_TO_CHANGE = ('resume', 'output_dir', 'demo_path', 'device', 'threads')
 """Settings that may differ when a run is resumed; the demonstrations are compared by content."""
 WATCHING = ('evaluate_every', 'evaluation_episodes', 'checkpoint_every')
