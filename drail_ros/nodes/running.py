@@ -135,6 +135,7 @@ def run_node(make: Callable[[Stop], N], args: Sequence[str] | None = None,
     node = make(stop)
     try:
         node.begin()
+        steady_timer(node, _SPIN_PERIOD_S, lambda: None)  # so that `_spin` looks up
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         if work is None:
@@ -177,7 +178,7 @@ def _work_while_spinning(executor: SingleThreadedExecutor, node: N,
 def _spin(executor: SingleThreadedExecutor, node: Node, is_over: Callable[[], bool]) -> None:
     while not is_over():
         try:
-            executor.spin_once(timeout_sec=_SPIN_PERIOD_S)
+            executor.spin_once()  # with a time-out it would make a timer each time
         except UserError:
             raise
         except Exception as error:

@@ -21,6 +21,8 @@ from robots import Robot, spin_until
 import torch
 
 from drail_ros import pipeline, plugins
+from drail_ros.data.collect import collect
+from drail_ros.data.storage import load
 from drail_ros.deploy.export import export_onnx
 from drail_ros.learn.offline.bc import Bc, BcSettings
 from drail_ros.nodes import sensor_messages
@@ -31,11 +33,12 @@ EPISODES = 12
 
 
 @pytest.fixture(scope='module')
-def cloned(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
-    """Return a policy that succeeds now and then."""
-    from drail_ros.data.storage import load
+def cloned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a policy that succeeds in a third to half of the episodes."""
+    demos = tmp_path_factory.mktemp('demos') / 'fetch_push'
+    collect(TASK, TASK.expert, demos, 40, lambda noise, num_envs: make_sim(TASK, num_envs, noise))
     torch.manual_seed(0)
-    learner = Bc(load(demo_path), BcSettings(epochs=60, learning_rate=1e-3, width=64),
+    learner = Bc(load(demos), BcSettings(epochs=60, learning_rate=1e-3, width=64),
                  torch.Generator().manual_seed(0))
     for epoch in range(learner.settings.epochs):
         learner.learn_epoch(epoch)
