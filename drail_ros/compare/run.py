@@ -175,6 +175,8 @@ def _draw(what: Comparison, cases: Sequence[Case], published: Sequence[Published
 
 def _outcome(case: Case, result: Result, scale: float) -> Outcome:
     """Return a result as it is drawn, scores multiplied."""
+    def points(scores: Sequence[float]) -> tuple[tuple[int, float], ...]:
+        return tuple((step, scale * score) for step, score in zip(result.curve.step, scores))
     final = result.final
     return Outcome(
         name=case.measurement.name, label=case.label, setting=case.setting, value=case.value,
@@ -183,5 +185,4 @@ def _outcome(case: Case, result: Result, scale: float) -> Outcome:
         sampled_score=None if final.sampled is None else scale * result.score(final.sampled),
         episodes=final.mean.episodes, seconds=result.seconds,
         demonstrations=result.demonstrations,
-        curve=tuple((step, scale * score)
-                    for step, score in zip(result.curve.step, result.curve.mean)))
+        curve=points(result.curve.mean), sampled_curve=points(result.curve.sampled))

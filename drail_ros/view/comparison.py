@@ -28,10 +28,14 @@ from drail_ros.view.outcomes import (
     Panel,
     panels_of,
     plus_minus,
+    steps_to,
     told_seeds,
 )
 from drail_ros.view.published import Published
 
+_OFTEN = 95.0
+"""Success in percent of a policy that has learned its task."""
+_LEARNED = f'steps to {_OFTEN:.0f} % [1000]'
 _Scores = Callable[[Line, int], str]
 """A line at one value, and decimals → what stands in the table."""
 
@@ -62,16 +66,16 @@ def _tables(panel: Panel) -> str:
     if not panel.setting:
         return _table_of_algorithms(panel)
     return f'## {panel.setting}\n\n' + '\n'.join(
-        _table_of_values(panel, f'{panel.unit}, {kind}', scores)
-        for kind, scores in _KINDS.items()
-        if kind != 'published' or any(line.published for line in panel.lines))
+        _table_of_values(panel, title.format(unit=panel.unit), scores)
+        for title, scores in _kinds(panel).values())
 
 
 def _table_of_algorithms(panel: Panel) -> str:
     """Return a row per algorithm, and what there is to say of it."""
-    published = any(line.published for line in panel.lines)
+    kinds = _kinds(panel)
+    more = [kind for kind in (_LEARNED, 'published') if kind in kinds]
     columns = ['algorithm', 'seeds', 'environment steps', panel.unit, 'sampled actions',
-               'best while training', *['published'] * published, 'each seed']
+               'best while training', *more, 'each seed']
     rows = []
     for line in panel.lines:
         each = ', '.join(f'{run.seed}: {run.score:.{panel.digits}f}' for run in line.runs)
@@ -80,7 +84,7 @@ def _table_of_algorithms(panel: Panel) -> str:
                      f'{steps:,}' if line.is_online else f'0 ({steps} epochs)',
                      *(plus_minus(values, panel.digits)
                        for values in (line.scores, line.sampled, line.best)),
-                     *[_published(line, panel.digits)] * published, each])
+                     *(kinds[kind][1](line, panel.digits) for kind in more), each])
     return _markdown(columns, rows, numbers=range(1, len(columns) - 1))
 
 
@@ -108,8 +112,37 @@ def _published(line: Line, digits: int) -> str:
         '' if first.std is None else f' ± {first.std:.{digits}f}')
 
 
-_KINDS: dict[str, _Scores] = {
-    'mean action': _mean, 'sampled actions': _sampled, 'published': _published}
+def _learned(line: Line, digits: int) -> str:
+    """Return after how many thousand steps both succeed that often, or how many seeds ever do."""
+    if not (line.runs and line.is_online):
+        return NOTHING
+    return ' / '.join(_thousands([steps_to(_OFTEN, curve) for curve in curves if curve])
+                      for curves in zip(*((run.curve, run.sampled_curve) for run in line.runs)))
+
+
+def _thousands(steps: Sequence[int | None]) -> str:
+    there = [n / 1000 for n in steps if n is not None]
+    return plus_minus(there, 0) if len(there) == len(steps) else (
+        f'{len(there)} of {len(steps)} seeds')
+
+
+def _lag(line: Line, digits: int) -> str:
+    lags = [run.lag for run in line.runs if run.lag is not None]
+    return f'{min(lags):.{digits}f}' if lags and line.is_online else NOTHING
+
+
+def _kinds(panel: Panel) -> dict[str, tuple[str, _Scores]]:
+    """Return by name what is told of every line: a title, and what stands in the table."""
+    kinds: dict[str, tuple[str, _Scores]] = {
+        'mean action': ('{unit}, mean action', _mean),
+        'sampled actions': ('{unit}, sampled actions', _sampled)}
+    if any(line.published for line in panel.lines):
+        kinds['published'] = '{unit}, published', _published
+    if panel.has_success and any(line.is_online for line in panel.lines):
+        kinds[_LEARNED] = f'{_LEARNED}, mean action / sampled actions', _learned
+        kinds['lag'] = ('mean action less sampled actions, the worst evaluation of all seeds after '
+                        'half of the run [%]', _lag)
+    return kinds
 
 
 def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: range) -> str:
@@ -144,8 +177,8 @@ def _csv(panels: Sequence[Panel]) -> str:
     rows = [[panel.setting, kind, line.label, *(
                 scores(line.at(value), panel.digits) if value in panel.values else ''
                 for value in values)]
-            for panel in panels for kind, scores in _KINDS.items() for line in panel.lines
-            if kind != 'published' or line.published]
+            for panel in panels for kind, (_, scores) in _kinds(panel).items()
+            for line in panel.lines if kind != 'published' or line.published]
     return _written(['setting', 'score', 'algorithm', *values], rows)
 
 

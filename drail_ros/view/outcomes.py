@@ -59,6 +59,14 @@ class Outcome:
     """Hash of what was learned from."""
     curve: tuple[tuple[int, float], ...]
     """Steps and scores of the mean action while training."""
+    sampled_curve: tuple[tuple[int, float], ...]
+    """The same of sampled actions; empty where none were evaluated."""
+
+    @property
+    def lag(self) -> float | None:
+        """Mean action less sampled at the worst evaluation after half of the run, if any."""
+        return min((mean - sampled for (step, mean), (_, sampled) in zip(
+            self.curve, self.sampled_curve) if 2 * step >= self.last_step), default=None)
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,8 @@ class Panel:
     unit: str
     digits: int
     """Decimals of scores."""
+    has_success: bool
+    """Whether scores are success in percent."""
 
 
 def panels_of(outcomes: Sequence[Outcome], task: Task, labels: Sequence[str],
@@ -137,7 +147,7 @@ def panels_of(outcomes: Sequence[Outcome], task: Task, labels: Sequence[str],
         panels.append(Panel(setting, tuple(values),
                             tuple(sorted(lines, key=lambda line: -line.mean)),
                             'success [%]' if task.has_success else 'return',
-                            _decimals(outcomes, task)))
+                            _decimals(outcomes, task), task.has_success))
     return panels
 
 
@@ -147,6 +157,11 @@ def plus_minus(values: Sequence[float], digits: int) -> str:
         return NOTHING
     spread = f' ± {np.std(values):.{digits}f}' if len(values) > 1 else ''
     return f'{np.mean(values):.{digits}f}{spread}'
+
+
+def steps_to(score: float, curve: Sequence[tuple[int, float]]) -> int | None:
+    """Return the steps at the first evaluation of at least ``score``; None where none was."""
+    return next((step for step, reached in curve if reached >= score), None)
 
 
 def told_seeds(outcomes: Sequence[Outcome]) -> str:

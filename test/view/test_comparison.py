@@ -35,10 +35,12 @@ LEVELS = ['1', '1.25', '1.5', '1.75', '2']
 def outcome(label: str, seed: int, scores: Sequence[float], *, at: tuple[str, str] = ('', ''),
             online: bool = True, sampled: bool = True) -> Outcome:
     curve = tuple((1000 * (i + 1), score) for i, score in enumerate(scores))
+    sampled_curve = tuple((step, score + 5) for step, score in curve) if sampled else ()
     return Outcome(name=f'{label}_{at}_{seed}', label=label, setting=at[0], value=at[1], seed=seed,
                    is_online=online, last_step=curve[-1][0], noise=1.0, score=scores[-1],
                    sampled_score=scores[-1] / 2 if sampled else None, episodes=320 + seed,
-                   seconds=12.5, demonstrations='3f79839b36c5c24e', curve=curve)
+                   seconds=12.5, demonstrations='3f79839b36c5c24e', curve=curve,
+                   sampled_curve=sampled_curve)
 
 
 def sweep(labels: Sequence[str]) -> list[Outcome]:
@@ -63,9 +65,9 @@ def test_rows_are_means_and_deviations_over_seeds_in_order_of_the_mean(tmp_path:
         outcome('plans', 0, [75], online=False, sampled=False)],
         POINT_REACH, ['low', 'plans'], {}, 'drail compare', tmp_path)
     plans, low = table.splitlines()[2:]
-    assert plans == '| plans | 1 | 0 (1000 epochs) | 75.0 | – | 75.0 | 0: 75.0 |'
+    assert plans == '| plans | 1 | 0 (1000 epochs) | 75.0 | – | 75.0 | – | 0: 75.0 |'
     assert low == ('| low | 2 | 2,000 | 50.0 ± 25.0 | 25.0 ± 12.5 | 62.5 ± 12.5 | '
-                   '0: 25.0, 1: 75.0 |')
+                   '0 of 2 seeds / 0 of 2 seeds | 0: 25.0, 1: 75.0 |')
     text = (tmp_path / 'comparison.md').read_text()
     assert 'in 320 episodes that training did not see' in text
     assert 'over 1 to 2 seeds. Trained for 2,000 environment steps.' in text
@@ -100,7 +102,8 @@ def test_a_varied_setting_has_a_column_for_each_value(tmp_path: Path) -> None:
     assert rows[0] == {'setting': 'noise', 'score': 'mean action', 'algorithm': 'gail',
                        '1': '90.5 ± 0.5', '1.25': '85.5 ± 0.5', '1.5': '80.5 ± 0.5',
                        '1.75': '75.5 ± 0.5', '2': '70.5 ± 0.5', 'x0.2': '', 'x5': ''}
-    assert [row['x5'] for row in rows if row['algorithm'] == 'drail'] == [
+    assert [row['x5'] for row in rows if row['algorithm'] == 'drail'
+            and row['score'] in ('mean action', 'sampled actions', 'published')] == [
         '', '', '', '75.5 ± 0.5', '37.8 ± 0.2']
     trials = rows_of(tmp_path / 'trials.csv')
     assert len(trials) == 2 * 2 * 7
@@ -111,6 +114,33 @@ def test_a_varied_setting_has_a_column_for_each_value(tmp_path: Path) -> None:
         'seed': '1', 'noise': '1.0', 'environment steps': '1000', 'epochs': '',
         'success [%]': '71.0', 'sampled': '35.5', 'episodes': '321', 'training [s]': '12.5',
         'demonstrations': '3f79839b36c5'}
+
+
+def test_how_soon_most_succeed_and_how_far_the_mean_action_lags(tmp_path: Path) -> None:
+    """The first evaluation of 95 %; the worst of the second half, over seeds."""
+    at = 'noise', '1'
+    tables = write_comparison([
+        outcome('quick', 0, [94.9, 95, 99, 90], at=at),
+        outcome('quick', 1, [97, 50, 50, 99], at=at),
+        outcome('one', 0, [90, 95, 95], at=at), outcome('one', 1, [89, 89, 89.5], at=at),
+        outcome('plans', 0, [99], at=at, online=False, sampled=False)],
+        POINT_REACH, ['quick', 'one', 'plans'], {'noise': LEVELS[:2]}, '', tmp_path)
+    steps, lag = tables.split('steps to 95 % [1000], mean action / sampled actions:')[1].split(
+        'mean action less sampled actions')
+    assert '| quick | 2 ± 0 / 1 ± 0 | – |' in steps
+    assert '| one | 1 of 2 seeds / 1 of 2 seeds | – |' in steps
+    assert '| plans | – | – |' in steps and '| plans | – | – |' in lag
+    assert '| quick | -5.0 | – |' in lag
+
+
+def test_the_lag_is_of_the_second_half() -> None:
+    run = outcome('a', 0, [0, 30, 40, 50])
+    curve = ((1000, 0.0), (2000, 30.0), (3000, 40.0), (4000, 50.0))
+    sampled = ((1000, 90.0), (2000, 37.0), (3000, 49.0), (4000, 40.0))
+    assert Outcome(**{**vars(run), 'curve': curve, 'sampled_curve': sampled}).lag == -9
+    sampled = ((1000, 90.0), (2000, 40.0), (3000, 49.0), (4000, 40.0))
+    assert Outcome(**{**vars(run), 'curve': curve, 'sampled_curve': sampled}).lag == -10
+    assert Outcome(**{**vars(run), 'sampled_curve': ()}).lag is None
 
 
 def test_what_is_missing_is_shown_as_missing(tmp_path: Path) -> None:
@@ -190,8 +220,9 @@ def test_published_figures_stand_beside_ours(tmp_path: Path) -> None:
     table = write_comparison([outcome('drail', 0, [50.0]), outcome('bc', 0, [40.0], online=False)],
                              POINT_REACH, ['drail', 'bc'], {}, 'drail compare', tmp_path,
                              [Published('bc', '', '', 82.0, 21.0)])
-    assert '| best while training | published | each seed |' in table
-    assert '| 50.0 | – | 0: 50.0 |' in table and '| 40.0 | 82.0 ± 21.0 | 0: 40.0 |' in table
+    assert '| best while training | steps to 95 % [1000] | published | each seed |' in table
+    assert '/ 0 of 1 seeds | – | 0: 50.0 |' in table
+    assert '| 40.0 | – | 82.0 ± 21.0 | 0: 40.0 |' in table
     bc = rows_of(tmp_path / 'comparison.csv')[1]
     assert (bc['published'], bc['published std']) == ('82.0', '21.0')
 
