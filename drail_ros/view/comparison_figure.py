@@ -25,6 +25,8 @@ from drail_ros.view.curves import mean_and_spread
 from drail_ros.view.outcomes import Line, Panel, plus_minus, told_seeds
 from drail_ros.view.published import position
 
+_LIFTED = 40.0
+"""Where all succeed more often, in percent, what lies below is not shown."""
 _MANY_STEPS = 200_000
 """From here on the figure counts millions."""
 _WIDE_RANGE = 4.0
@@ -77,11 +79,20 @@ def _of_values(panels: Sequence[Panel], title: str, task: Task) -> Figure:
     for axes in places[:len(panels):columns]:
         axes.set_ylabel(f'{panels[0].unit} of the last policy')
     if task.has_success:
-        places[0].set_ylim(-2, 102)
+        places[0].set_ylim(*_percent(panels))
     places[0].set_title(title, loc='left', fontsize=10)
     figure.legend(list(entries.values()), list(entries), loc='outside right upper', frameon=False,
                   alignment='left')
     return figure
+
+
+def _percent(panels: Sequence[Panel]) -> tuple[float, float]:
+    """Return limits of percent axes: from the ten below all there is, if high, else all."""
+    lowest = min(itertools.chain.from_iterable(
+        [*line.scores, *(each.score for each in line.published)]
+        for panel in panels for line in panel.lines))
+    bottom = 10.0 * ((lowest - 2) // 10)
+    return (bottom, 101.0) if bottom >= _LIFTED else (-2.0, 102.0)
 
 
 def _entries(panels: Sequence[Panel]) -> dict[str, Artist]:

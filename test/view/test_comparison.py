@@ -199,6 +199,17 @@ def test_nine_lines_and_their_legend_fit(varied: dict[str, list[str]], tmp_path:
     assert [text.split('  ')[0] for text in texts] == [*NINE, 'published']
 
 
+@pytest.mark.parametrize(('lowest', 'published', 'bottom'), [
+    (63.0, 70.0, 60), (61.0, 80.0, 50), (70.0, 55.0, 50), (41.0, 50.0, -2), (0.0, 10.0, -2)])
+def test_where_all_are_high_the_axis_begins_below_them(lowest: float, published: float,
+                                                       bottom: float) -> None:
+    runs = [outcome('drail', seed, [score], at=('noise', '1'))
+            for seed, score in enumerate([99.0, lowest])]
+    panels = panels_of(runs, POINT_REACH, ['drail'], {'noise': ['1']},
+                       [Published('drail', 'noise', '1', published, None)])
+    assert comparison_figure(panels, POINT_REACH).axes[0].get_ylim()[0] == bottom
+
+
 def test_values_stand_where_they_belong() -> None:
     values = {'noise': ['2', '1', '1.5'], 'demonstrations': ['333', '8'],
               'learner.learning_rate': ['x0.5', 'x1', 'x2'], 'preset': ['default', 'published']}
