@@ -32,6 +32,7 @@ from rclpy.qos import qos_profile_sensor_data
 
 from drail_ros import plugins
 from drail_ros.nodes import sensor_messages
+from drail_ros.robot import messages
 from drail_ros.sim.make import make_sim
 
 TASK = plugins.load(plugins.TASKS, 'fetch_push')
@@ -48,7 +49,7 @@ class Echo(Node):
             sensor_messages.message_type(TASK.command.message), TASK.command.topic, 1)
         self._message = sensor_messages.command_message(TASK)
         self._seen: set[str] = set()
-        self._topics = sensor_messages.topics(TASK)
+        self._topics = messages.topics(TASK)
         for topic, readings in self._topics.items():
             self.create_subscription(
                 sensor_messages.message_type(readings[0][0].message), topic,
@@ -70,7 +71,7 @@ class Robot(Node):
         super().__init__('robot', namespace=SIDES[side])
         self._sim = make_sim(TASK, 1, 1.5)
         self._sim.reset(0)
-        self._topics = sensor_messages.topics(TASK)
+        self._topics = messages.topics(TASK)
         self._sensor_publishers = {
             topic: self.create_publisher(sensor_messages.message_type(r[0][0].message), topic, 10)
             for topic, r in self._topics.items()}
@@ -81,10 +82,10 @@ class Robot(Node):
     def round_trip_s(self, timeout_s: float = 1.0) -> float:
         stamp, self._answered = self.get_clock().now().to_msg(), False
         self._stamp = stamp
-        messages = {topic: sensor_messages.to_message(r, self._sim.readings[0], stamp)
-                    for topic, r in self._topics.items()}
+        told = {topic: sensor_messages.to_message(r, self._sim.readings[0], stamp)
+                for topic, r in self._topics.items()}
         began = time.perf_counter()
-        for topic, message in messages.items():
+        for topic, message in told.items():
             self._sensor_publishers[topic].publish(message)
         while not self._answered and time.perf_counter() - began < timeout_s:
             rclpy.spin_once(self, timeout_sec=timeout_s)

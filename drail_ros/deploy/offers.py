@@ -22,8 +22,8 @@ import queue
 import threading
 
 from drail_ros.deploy.onnx_policy import OnnxPolicy
-from drail_ros.deploy.refusals import RefusedError
 from drail_ros.errors import UserError
+from drail_ros.robot.refusals import RefusedError
 
 REASON = 'policy'
 """Under which refused announcements are counted."""

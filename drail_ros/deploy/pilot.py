@@ -8,8 +8,8 @@
 
 """A policy at the wheel of one robot: readings in, commands out when they are due. Knows no ROS.
 
-Whoever drives it writes readings into ``row``, says of which topic they came, and asks for the
-command. Which input was refused is counted here too, for it decides how the pilot is doing.
+Whoever drives it lets its ``sensors`` hear messages, and asks for the command where one is due.
+Which input was refused is counted here too, for it decides how the pilot is doing.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ import math
 
 import numpy as np
 
-from drail_ros.deploy.freshness import Due, Freshness
 from drail_ros.deploy.onnx_policy import OnnxPolicy
-from drail_ros.deploy.refusals import Refusals, RefusedError
-from drail_ros.tasks.task import Array, Task
+from drail_ros.robot.assembler import Assembler
+from drail_ros.robot.freshness import Due
+from drail_ros.robot.refusals import Refusals, RefusedError
+from drail_ros.tasks.task import Array
 
 _IDLE_S = 1.0
 """A pilot that did not act for so long has a problem."""
@@ -40,13 +41,10 @@ class Condition(IntEnum):
 
 
 class Pilot:
-    """Acts for one robot that performs ``task``; times as in ``Freshness``."""
+    """Acts for the robot of ``sensors``; times as there."""
 
-    def __init__(self, task: Task, policy: OnnxPolicy, freshness: Freshness,
-                 refusals: Refusals) -> None:
-        self.task, self.freshness, self._refusals = task, freshness, refusals
-        self.row = np.zeros(task.reading_size)
-        """Readings ``[R]``, to be written by whoever hears the sensors."""
+    def __init__(self, policy: OnnxPolicy, sensors: Assembler, refusals: Refusals) -> None:
+        self.task, self.sensors, self._refusals = sensors.task, sensors, refusals
         self.commands, self.stops = 0, 0
         """Answers sent, and zero commands because there was nothing to answer."""
         self._latency_s: deque[float] = deque(maxlen=_LATENCIES)
@@ -59,7 +57,7 @@ class Pilot:
 
     def begin(self) -> None:
         """Forget what was seen; nothing was acted upon yet."""
-        self.freshness.begin()
+        self.sensors.begin()
         self._acted_s: float | None = None
         self._refused_before = self._reported = self._refusals.total
 
@@ -73,7 +71,7 @@ class Pilot:
         if due.begins:
             self.use(self.policy)
         if not due.repeats:
-            self._answer = self._controller(self.task.observe(self.row[None]))[0]
+            self._answer = self._controller(self.sensors.observation())[0]
         if not all(map(math.isfinite, self._answer.tolist())):
             raise RefusedError('command not finite', f'the policy computed {self._answer}')
         return self._answer
@@ -99,7 +97,7 @@ class Pilot:
         """Return why there is nothing to act upon, in words."""
         if self._refusals.total > self._refused_before:
             return self._refusals.latest
-        return f'waiting for {", ".join(self.freshness.missing())}'
+        return f'waiting for {", ".join(self.sensors.missing())}'
 
     def values(self) -> dict[str, object]:
         """Return what it did so far, by name."""

@@ -13,7 +13,8 @@ from __future__ import annotations
 from builtin_interfaces.msg import Time
 from visualization_msgs.msg import Marker, MarkerArray
 
-from drail_ros.nodes.sensor_messages import to_message, topics
+from drail_ros.nodes.sensor_messages import to_message
+from drail_ros.robot.messages import topics
 from drail_ros.tasks.task import Array, Task
 
 _COLOURS = {'gripper_pose': (0.2, 0.4, 1.0), 'object_pose': (0.6, 0.4, 0.2),

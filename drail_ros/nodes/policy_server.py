@@ -33,26 +33,23 @@ from rclpy.qos import DurabilityPolicy, qos_profile_sensor_data, QoSProfile
 from std_msgs.msg import String
 
 from drail_ros import plugins, settings
-from drail_ros.deploy.freshness import Freshness
-from drail_ros.deploy.names import parse_names, RobotNames
 from drail_ros.deploy.offers import load_offered, OfferReader, parse_offer, REASON
 from drail_ros.deploy.onnx_policy import OnnxPolicy
 from drail_ros.deploy.pilot import Condition, Pilot
-from drail_ros.deploy.refusals import Refusals, RefusedError
 from drail_ros.errors import UserError
 from drail_ros.nodes.diagnostics import ERROR, Health, OK, publish_diagnostics, WARN
 from drail_ros.nodes.parameters import declare
 from drail_ros.nodes.running import run_node, RunnableNode, steady_timer, Stop
-from drail_ros.nodes.sensor_messages import (
-    command_message,
+from drail_ros.nodes.sensor_messages import command_message, message_type
+from drail_ros.robot.assembler import Assembler
+from drail_ros.robot.messages import (
     frame_ids,
-    from_message,
     joint_names,
-    message_type,
     require_robot_interface,
     set_command,
-    topics,
 )
+from drail_ros.robot.names import parse_names, RobotNames
+from drail_ros.robot.refusals import Refusals, RefusedError
 from drail_ros.settings import setting, Settings
 from drail_ros.tasks.task import Array
 
@@ -180,20 +177,20 @@ class PolicyServer(RunnableNode, LifecycleNode):
         task = plugins.load(plugins.TASKS, self._settings.task or policy.metadata['task'])
         policy.check(task)
         require_robot_interface(task)
-        self._names = RobotNames(
+        names = RobotNames(
             parse_names('joint_names', self._settings.joint_names, joint_names(task)),
             parse_names('frames', self._settings.frames, frame_ids(task)))
-        self._topics, age_s = topics(task), self._settings.max_observation_age_s
-        self._pilot = Pilot(task, policy, Freshness(self._topics, 1.0 / task.rate_hz, age_s),
-                            self._refusals)
+        age_s = self._settings.max_observation_age_s
+        sensors = Assembler(task, age_s, names)
+        self._pilot = Pilot(policy, sensors, self._refusals)
         self._command = self.create_lifecycle_publisher(
             message_type(task.command.message), task.command.topic, 1)
-        self._message = command_message(task, self._names)
+        self._message = command_message(task, names)
         self._watchdog = steady_timer(self, age_s, self._watch)
         self._watchdog.cancel()  # it is armed by every answer
         self._wired += [(self.destroy_lifecycle_publisher, self._command),
                         (self.destroy_timer, self._watchdog)]
-        for topic, readings in self._topics.items():
+        for topic, readings in sensors.topics.items():
             subscription = self.create_subscription(
                 message_type(readings[0][0].message), topic, self._listener(topic),
                 qos_profile_sensor_data, event_callbacks=_NO_EVENTS)
@@ -233,19 +230,13 @@ class PolicyServer(RunnableNode, LifecycleNode):
     def _listener(self, topic: str) -> Callable[[Any], None]:
         """Return what hears a sensor topic."""
         assert self._pilot
-        pilot, readings = self._pilot, self._topics[topic]
+        pilot = self._pilot
 
         def sensed(message: Any) -> None:
             if not self._active:
                 return
-            now_s, stamp = time.monotonic(), message.header.stamp
-            pilot.freshness.drop(topic)  # until the message that replaces it is found usable
             try:
-                from_message(readings, message, pilot.row, self._names)
-                pilot.freshness.sense(topic, stamp.sec * 10**9 + stamp.nanosec, now_s)
-                if not pilot.freshness.is_complete():
-                    return
-                due = pilot.freshness.due(self.get_clock().now().nanoseconds, now_s)
+                due = pilot.sensors.hear(topic, message, self._now_ns, time.monotonic())
                 if due:
                     self._send(pilot.command(due), due.stamp_ns)
                     self._watchdog.reset()
@@ -264,7 +255,10 @@ class PolicyServer(RunnableNode, LifecycleNode):
     def _send_stop(self) -> None:
         """Send a zero command; a nanosecond late, lest by its stamp it answer an observation."""
         assert self._pilot
-        self._send(np.zeros(self._pilot.task.action_size), self.get_clock().now().nanoseconds + 1)
+        self._send(np.zeros(self._pilot.task.action_size), self._now_ns() + 1)
+
+    def _now_ns(self) -> int:
+        return self.get_clock().now().nanoseconds
 
     def _send(self, command: Array, stamp_ns: int) -> None:
         set_command(self._message, command, stamp_ns)

@@ -32,20 +32,15 @@ from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import MarkerArray
 
 from drail_ros import plugins
-from drail_ros.deploy.refusals import Refusals, RefusedError
 from drail_ros.episodes.evaluate import Evaluation, EVALUATION_SEED
 from drail_ros.episodes.tally import EpisodeTally, FinishedEpisode
 from drail_ros.files import write_json
 from drail_ros.nodes.diagnostics import Health, OK, publish_diagnostics, WARN
 from drail_ros.nodes.markers import marker_array
 from drail_ros.nodes.running import steady_timer
-from drail_ros.nodes.sensor_messages import (
-    command_from_message,
-    message_type,
-    require_robot_interface,
-    to_message,
-    topics,
-)
+from drail_ros.nodes.sensor_messages import message_type, to_message
+from drail_ros.robot.messages import command_from_message, require_robot_interface, topics
+from drail_ros.robot.refusals import Refusals, RefusedError
 from drail_ros.settings import setting, Settings
 from drail_ros.sim.make import make_sim
 from drail_ros.tasks.task import Array, Task

@@ -140,8 +140,8 @@ def _kinds(panel: Panel) -> dict[str, tuple[str, _Scores]]:
         kinds['published'] = '{unit}, published', _published
     if panel.has_success and any(line.is_online for line in panel.lines):
         kinds[_LEARNED] = f'{_LEARNED}, mean action / sampled actions', _learned
-        kinds['lag'] = ('mean action less sampled actions, the worst evaluation of all seeds after '
-                        'half of the run [%]', _lag)
+        kinds['lag'] = ('mean action less sampled actions, the worst evaluation of all seeds '
+                        'after half of the run [%]', _lag)
     return kinds
 
 

@@ -35,7 +35,11 @@ from drail_ros.learn.train.checkpoint import load_checkpoint
 from drail_ros.learn.train.config import read_record
 from drail_ros.learn.train.folder import read_metrics
 from drail_ros.learn.train.settings import (
-    FREE_TO_CHANGE, make_run_settings, OnlineSettings, WATCHING)
+    FREE_TO_CHANGE,
+    make_run_settings,
+    OnlineSettings,
+    WATCHING,
+)
 from drail_ros.learn.transitions import Transitions
 from drail_ros.tasks import sine
 from drail_ros.tasks.task import Array

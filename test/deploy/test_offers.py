@@ -16,8 +16,8 @@ import time
 import pytest
 
 from drail_ros.deploy.offers import Offer, OfferReader, parse_offer
-from drail_ros.deploy.refusals import RefusedError
 from drail_ros.errors import UserError
+from drail_ros.robot.refusals import RefusedError
 
 
 @pytest.mark.parametrize('text', [

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from drail_ros import plugins
-from drail_ros.deploy.freshness import Due, Freshness
 from drail_ros.deploy.pilot import Pilot
-from drail_ros.deploy.refusals import Refusals, RefusedError
+from drail_ros.robot.assembler import Assembler
+from drail_ros.robot.freshness import Due
+from drail_ros.robot.refusals import Refusals, RefusedError
 from drail_ros.tasks.task import Array
 
 TASK = plugins.load(plugins.TASKS, 'fetch_push')
@@ -37,7 +38,7 @@ class Always:
 
 
 def pilot(command: list[float]) -> Pilot:
-    return Pilot(TASK, Always(command), Freshness(('arm',), 0.1, 0.2), Refusals())
+    return Pilot(Always(command), Assembler(TASK, 0.2), Refusals())
 
 
 def test_a_command_is_handed_out_as_the_policy_gave_it() -> None:

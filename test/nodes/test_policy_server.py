@@ -26,6 +26,7 @@ from drail_ros.data.storage import load
 from drail_ros.deploy.export import export_onnx
 from drail_ros.learn.offline.bc import Bc, BcSettings
 from drail_ros.nodes import sensor_messages
+from drail_ros.robot import messages
 from drail_ros.sim.make import make_sim
 
 TASK = plugins.load(plugins.TASKS, 'fetch_push')
@@ -56,13 +57,13 @@ def test_readings_survive_messages() -> None:
         obs = sim.step(TASK.expert(obs, rng)).obs
     received = np.zeros_like(sim.readings)
     for row, place in zip(sim.readings, received):
-        for topic, readings in sensor_messages.topics(TASK).items():
+        for topic, readings in messages.topics(TASK).items():
             stamp = rclpy.time.Time().to_msg()
             message = sensor_messages.to_message(readings, row, stamp)
             if topic == 'joint_states':  # robots list more joints, in any order
                 message.name = ['elbow', *reversed(message.name)]
                 message.position = [9.0, *reversed(message.position)]
-            sensor_messages.from_message(readings, message, place)
+            messages.from_message(readings, message, place)
     assert np.array_equal(TASK.observe(received), obs)
 
 
@@ -72,12 +73,12 @@ def test_joint_readings_survive_messages(name: str) -> None:
     task = plugins.load(plugins.TASKS, name)
     row = np.random.default_rng(0).normal(size=task.reading_size)
     received = np.full(task.reading_size, np.nan)
-    for topic, readings in sensor_messages.topics(task).items():
+    for topic, readings in messages.topics(task).items():
         if readings[0][0].message == 'sensor_msgs/msg/JointState':
             stamp = rclpy.time.Time().to_msg()
             message = sensor_messages.to_message(readings, row, stamp)
             message.name.append('elbow')
-            sensor_messages.from_message(readings, message, received)
+            messages.from_message(readings, message, received)
             for _, place in readings:
                 assert np.array_equal(received[place], row[place]), topic
 

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from drail_ros import plugins
-from drail_ros.deploy.refusals import RefusedError
 from drail_ros.nodes import sensor_messages
+from drail_ros.robot import messages
+from drail_ros.robot.refusals import RefusedError
 from drail_ros.tasks.task import Array
 
 TASK = plugins.load(plugins.TASKS, 'fetch_push')
@@ -29,9 +30,9 @@ FIRST_FINGER, LAST_FINGER = 10, 11
 def told(row: Array) -> Array:
     """Return a row ``[R]`` as it is read out of the messages that tell it."""
     read = np.full(TASK.reading_size, -1.0)
-    for readings in sensor_messages.topics(TASK).values():
+    for readings in messages.topics(TASK).values():
         message = sensor_messages.to_message(readings, row, Time(sec=1))
-        sensor_messages.from_message(readings, message, read)
+        messages.from_message(readings, message, read)
     return read
 
 
@@ -56,7 +57,7 @@ def test_a_number_that_is_not_finite_is_refused(row: Array, place: int, number: 
 
 @pytest.mark.parametrize('place', range(TASK.reading_size))
 def test_a_number_beyond_its_limits_is_refused(row: Array, place: int) -> None:
-    reading = next(reading for readings in sensor_messages.topics(TASK).values()
+    reading = next(reading for readings in messages.topics(TASK).values()
                    for reading, where in readings if where.start <= place < where.stop)
     beyond = 1e-9 * max(abs(reading.low), abs(reading.high))
     for number in (reading.low - beyond, reading.high + beyond):

@@ -88,6 +88,7 @@ class BagWriter:
 
     Any method raises OSError where the disk is full or gone: what was flushed stays in the
     unfinished bag.
+
     """
 
     def __init__(self, path: Path, topics: Sequence[Topic], facts: Mapping[str, str]) -> None:
@@ -353,4 +354,3 @@ def _publish(part: Path, path: Path, bag: _Bag) -> None:
 
 def _file_name(path: Path) -> str:
     return f'{path.name}_0.mcap'
-

@@ -170,7 +170,7 @@ def test_a_bag_that_cannot_be_read_again_is_not_finished(tmp_path: Path) -> None
     assert file.exists() and not (tmp_path / 'bag').exists()
 
 
-RECORDER = textwrap.dedent('''
+RECORDER = textwrap.dedent("""
     import sys, time
     sys.path.insert(0, {folder!r})
     from test_bag import *
@@ -180,7 +180,7 @@ RECORDER = textwrap.dedent('''
         if i % 10 == 9:
             writer.flush()
             print(i, flush=True)
-''')
+""")
 
 
 @pytest.mark.parametrize('kills', [pytest.param(3, id='three times'), pytest.param(
@@ -203,11 +203,11 @@ def test_a_killed_writer_loses_what_it_had_not_flushed(tmp_path: Path, kills: in
 
 
 def test_a_full_disk_costs_what_found_no_room(tmp_path: Path) -> None:
-    limited = RECORDER.replace('writer =', textwrap.dedent('''
+    limited = RECORDER.replace('writer =', textwrap.dedent("""
         import resource, signal
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
-        writer ='''))
+        writer ="""))
     path = tmp_path / 'bag'
     run = subprocess.run([sys.executable, '-c', limited.format(
         folder=str(Path(__file__).parent), path=str(path))], capture_output=True, text=True)
@@ -223,14 +223,14 @@ def test_without_room_to_save_it_an_unfinished_bag_stays(tmp_path: Path) -> None
     writer.flush()
     writer.abandon()
     before = (tmp_path / 'bag.part' / 'bag_0.mcap').read_bytes()
-    code = textwrap.dedent(f'''
+    code = textwrap.dedent(f"""
         import resource, signal
         from pathlib import Path
         from drail_ros.data.bags.bag import salvage
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         salvage(Path({str(tmp_path / 'bag.part')!r}), {{}})
-    ''')
+    """)
     run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert 'UserError' in run.stderr and 'make room on the disk' in run.stderr
     assert [path.name for path in (tmp_path / 'bag.part').iterdir()] == ['bag_0.mcap']

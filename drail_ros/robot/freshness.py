@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from drail_ros.deploy.refusals import RefusedError
+from drail_ros.robot.refusals import RefusedError
 
 _SHORTEST_GAP = 0.9
 """Control periods between two observations that are acted upon: stamps have some jitter."""

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import pytest
 
-from drail_ros.deploy.names import parse_names, RobotNames
 from drail_ros.errors import UserError
+from drail_ros.robot.names import parse_names, RobotNames
 
 KNOWN = ['robot0:left', 'robot0:right', 'lift']
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import pytest
 
-from drail_ros.deploy.freshness import Due, Freshness
-from drail_ros.deploy.refusals import RefusedError
+from drail_ros.robot.freshness import Due, Freshness
+from drail_ros.robot.refusals import RefusedError
 
 PERIOD_S, MAX_AGE_S = 0.1, 0.25
 
