@@ -144,6 +144,7 @@ class RobotSimulator:
 
     def _finish_episode(self, episode: FinishedEpisode) -> None:
         self._finished.append(episode)
+        self._publish(self._sim.reached[0])  # how it ended, before another begins
         self._steps += _BETWEEN_EPISODES
         self._command = np.zeros(self._task.action_size)
         result = Evaluation.of(self._finished, self._task.has_success)
@@ -165,8 +166,9 @@ class RobotSimulator:
         nanoseconds = round(self._steps / self._task.rate_hz * _NANOSECONDS)
         return Time(sec=nanoseconds // _NANOSECONDS, nanosec=nanoseconds % _NANOSECONDS)
 
-    def _publish(self) -> None:
-        stamp, row = self._stamp(), self._sim.readings[0]
+    def _publish(self, reached: Array | None = None) -> None:
+        stamp = self._stamp()
+        row = self._sim.readings[0] if reached is None else reached
         self._clock.publish(Clock(clock=stamp))
         for topic, readings in self._topics.items():
             self._publishers[topic].publish(to_message(readings, row, stamp))

@@ -57,6 +57,7 @@ class Freshness:
         """Forget every message, and which observation was answered."""
         self._stamps_ns: dict[str, int] = {}
         self._arrived_s: dict[str, float] = {}
+        self._ahead, self._insists = '', False
         self._answered_ns: int | None = None
 
     def missing(self) -> list[str]:
@@ -84,6 +85,7 @@ class Freshness:
             raise RefusedError('unstamped', f'{topic} has no time stamp')
         if stamp_ns < 0:
             raise RefusedError('negative stamp', f'{topic} is stamped {stamp_ns / 1e9:g} s')
+        self._insists |= topic == self._ahead
         self._stamps_ns[topic], self._arrived_s[topic] = stamp_ns, now_s
 
     def due(self, clock_ns: int, now_s: float) -> Due | None:
@@ -98,6 +100,8 @@ class Freshness:
         if not self.is_complete():
             return None
         self._check_ages(clock_ns, now_s)
+        if self._waits_for_the_others():
+            return None
         seen_ns = min(self._stamps_ns.values())
         gap_s = float('inf')
         if self._answered_ns is not None:
@@ -114,6 +118,20 @@ class Freshness:
         self.begin()
         self._answered_ns, self._answered_s = seen_ns, now_s
         return due
+
+    def _waits_for_the_others(self) -> bool:
+        """Whether messages lie a period apart, and the older ones may be replaced in a moment.
+
+        After a message was lost, what waited for it would else be seen a period too late from then
+        on. Where the newest topic speaks a second time, the others are slower than it.
+        """
+        stamps_ns = self._stamps_ns
+        newest = max(stamps_ns, key=stamps_ns.__getitem__)
+        if stamps_ns[newest] - min(stamps_ns.values()) < self._shortest_s * 1e9:
+            return False
+        if not self._ahead:
+            self._ahead = newest
+        return not self._insists
 
     def _watch_clock(self, clock_ns: int) -> None:
         if clock_ns == 0:

@@ -33,7 +33,7 @@ class EpisodicSim:
     def __init__(self, task: Task, dynamics: Dynamics, num_envs: int, first_env: int = 0) -> None:
         self.task, self.num_envs = task, num_envs
         self._dynamics, self._first_env = dynamics, first_env
-        self._readings = np.zeros((num_envs, task.reading_size))
+        self._readings = self._reached = np.zeros((num_envs, task.reading_size))
         self._seed = 0
         self._episode = np.zeros(num_envs, np.int64)
         self._age = np.zeros(num_envs, np.int64)
@@ -42,6 +42,11 @@ class EpisodicSim:
     def readings(self) -> Array:
         """Sensor readings ``[N, R]`` behind the latest observations."""
         return self._readings
+
+    @property
+    def reached(self) -> Array:
+        """Sensor readings ``[N, R]`` behind the latest step's ``final_obs``."""
+        return self._reached
 
     def reset(self, seed: int) -> Array:
         """Start episode 0 of every environment and return observations ``[N, O]``."""
@@ -64,6 +69,7 @@ class EpisodicSim:
         self._require_finite('actions', actions)
         actions = actions.clip(-1.0, 1.0)
         before, self._readings = self._readings, self._move(actions)
+        self._reached = self._readings
         self._age += 1
         final_obs = obs = self.task.observe(self._readings)
         success = self.task.succeeded(self._readings)
@@ -75,6 +81,7 @@ class EpisodicSim:
         ended = np.flatnonzero(terminated | truncated)
         if ended.size:
             self._episode[ended] += 1
+            self._reached = self._readings.copy()
             self._start_episodes(ended)
             obs = final_obs.copy()
             obs[ended] = self.task.observe(self._readings[ended])

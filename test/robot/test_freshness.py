@@ -46,8 +46,30 @@ def test_it_waits_for_every_topic(senses: Senses) -> None:
     assert senses.sense('arm', 5.0) is None
     assert senses.sense('arm', 5.1) is None
     assert senses.freshness.missing() == ['goal']
-    assert senses.sense('goal', 5.2) == Due(5_200_000_000, 5.2, repeats=False, begins=True)
+    assert senses.sense('goal', 5.15) == Due(5_150_000_000, 5.15, repeats=False, begins=True)
     assert senses.freshness.missing() == ['arm', 'goal'], 'each is used once'
+
+
+def test_after_a_lost_message_the_others_are_not_seen_a_period_late(senses: Senses) -> None:
+    """What waits for a lost message is replaced before it is used."""
+    assert senses.both(5.0)
+    assert senses.sense('goal', 5.1) is None, 'that of the arm was lost'
+    assert senses.sense('arm', 5.2) is None, 'goal is a period older'
+    due = senses.sense('goal', 5.2)
+    assert due is not None and due.stamp_ns == 5_200_000_000
+    assert senses.both(5.3) and senses.both(5.4), 'and all is as before'
+
+
+@pytest.mark.parametrize(('apart_s', 'waits'), [(0.089, False), (0.091, True)])
+def test_who_is_slower_than_the_rate_is_waited_for_once(apart_s: float, waits: bool,
+                                                        senses: Senses) -> None:
+    assert senses.sense('goal', 5.0) is None
+    first = senses.sense('arm', 5.0 + apart_s)
+    assert (first is None) == waits
+    if waits:
+        assert senses.sense('arm', 5.15) is not None, 'it speaks again: the goal is slower'
+        assert senses.sense('goal', 5.3) is None
+        assert senses.sense('arm', 5.31) is not None, 'these lie together'
 
 
 def test_what_is_dropped_is_missing(senses: Senses) -> None:

@@ -135,6 +135,20 @@ def test_time_limit_resets_in_the_same_step(task: Task) -> None:
 
 
 @every_task
+def test_what_was_reached_is_known_after_the_reset(task: Task) -> None:
+    sim = make_sim(task, 5, task.default_noise)
+    sim.reset(0)
+    rng = np.random.default_rng(0)
+    ends = 0
+    for _ in range(min(task.horizon, 70)):
+        step = sim.step(rng.uniform(-1, 1, (5, task.action_size)).astype(np.float32))
+        assert np.array_equal(task.observe(sim.reached), step.final_obs)
+        assert np.array_equal(task.observe(sim.readings), step.obs)
+        ends += (step.terminated | step.truncated).sum()
+    assert ends or task.horizon > 70
+
+
+@every_task
 def test_an_episode_ends_once_and_for_a_reason(task: Task) -> None:
     task = short(task)
     sim = make_sim(task, 4, task.default_noise)
