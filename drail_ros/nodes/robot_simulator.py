@@ -91,13 +91,14 @@ class RobotSimulator:
         node.create_service(SetBool, '~/pause', self._pause)
         node.create_service(Trigger, '~/step', self._step_service)
         self._steps, self._paused = 1, False
+        self._ended = False  # how an episode ended is to be seen before another begins
         self._command = np.zeros(self._task.action_size)
         self._received, self._refusals, self._reported = 0, Refusals(), 0
         self._tally, self._finished = EpisodeTally(1), list[FinishedEpisode]()
         if settings.real_time_factor > 0:
             steady_timer(node, 1 / (self._task.rate_hz * settings.real_time_factor), self._tick)
         else:
-            self._repeat = steady_timer(node, _REPEAT_AFTER_S, self._publish)
+            self._repeat = steady_timer(node, _REPEAT_AFTER_S, self._again)
             self._publish()
         publish_diagnostics(node, self._health)
 
@@ -107,7 +108,19 @@ class RobotSimulator:
 
     def _tick(self) -> None:
         """Real time: the latest command holds until the next one."""
-        if not self._paused and self._node.count_publishers(self._commands.topic_name):
+        if self._ended or (
+                not self._paused and self._node.count_publishers(self._commands.topic_name)):
+            self._go_on()
+        else:
+            self._publish()
+
+    def _go_on(self) -> None:
+        """Move, or begin the next episode where one has ended; publish what there is to see."""
+        if self._ended:
+            self._ended = False
+            self._steps += _BETWEEN_EPISODES
+            self._command = np.zeros(self._task.action_size)
+        else:
             self._step()
         self._publish()
 
@@ -121,8 +134,7 @@ class RobotSimulator:
         waits = self._settings.real_time_factor == 0 and not self._paused
         if waits and message.header.stamp == self._stamp():
             self._repeat.reset()
-            self._step()
-            self._publish()
+            self._go_on()
 
     def _within_limits(self, command: Array) -> Array:
         low, high = self._task.command_limits()
@@ -144,13 +156,12 @@ class RobotSimulator:
 
     def _finish_episode(self, episode: FinishedEpisode) -> None:
         self._finished.append(episode)
-        self._publish(self._sim.reached[0])  # how it ended, before another begins
-        self._steps += _BETWEEN_EPISODES
-        self._command = np.zeros(self._task.action_size)
+        self._ended, stamp = True, self._stamp()
         result = Evaluation.of(self._finished, self._task.has_success)
         self._result.publish(String(data=json.dumps(
             {'episode': result.episodes, 'success': episode.success, 'steps': episode.length,
-             'success_rate': result.success_rate})))
+             'success_rate': result.success_rate,
+             'stamp_ns': stamp.sec * _NANOSECONDS + stamp.nanosec})))
         if result.episodes == self._settings.episodes:
             self._node.get_logger().info(str(result))
             low, high = result.interval()
@@ -166,9 +177,15 @@ class RobotSimulator:
         nanoseconds = round(self._steps / self._task.rate_hz * _NANOSECONDS)
         return Time(sec=nanoseconds // _NANOSECONDS, nanosec=nanoseconds % _NANOSECONDS)
 
-    def _publish(self, reached: Array | None = None) -> None:
-        stamp = self._stamp()
-        row = self._sim.readings[0] if reached is None else reached
+    def _again(self) -> None:
+        """Nobody answered: perhaps a message was lost, or who acts takes an end for an end."""
+        if self._ended:
+            self._go_on()
+        else:
+            self._publish()
+
+    def _publish(self) -> None:
+        stamp, row = self._stamp(), (self._sim.reached if self._ended else self._sim.readings)[0]
         self._clock.publish(Clock(clock=stamp))
         for topic, readings in self._topics.items():
             self._publishers[topic].publish(to_message(readings, row, stamp))
@@ -178,6 +195,7 @@ class RobotSimulator:
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._sim.reset(self._settings.seed + EVALUATION_SEED)
         self._tally.reset()
+        self._ended = False
         self._steps += _BETWEEN_EPISODES
         self._command = np.zeros(self._task.action_size)
         self._publish()
@@ -194,8 +212,7 @@ class RobotSimulator:
         response.success = self._paused
         response.message = '' if self._paused else 'pause the simulator first'
         if self._paused:
-            self._step()
-            self._publish()
+            self._go_on()
         return response
 
     def _health(self) -> Health:

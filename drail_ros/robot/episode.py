@@ -83,7 +83,7 @@ class EpisodeAssembler:
         self._reached: Array | None = None
         self._action: Array | None = None
         self._is_new = False
-        self._step = 0
+        self._step = self._newest_ns = 0
 
     @property
     def steps(self) -> int:
@@ -95,9 +95,14 @@ class EpisodeAssembler:
         return self._sensors.missing()
 
     def sensed(self, topic: str, message: Any, received_ns: int) -> None:
-        """Take in a sensor's message; what is not usable is counted."""
+        """Take in a sensor's message, in the order received; what is not usable is counted.
+
+        Ages are told by the newest stamp: stamps may be of a clock that no recording holds.
+        """
+        stamp = message.header.stamp
+        self._newest_ns = max(self._newest_ns, stamp.sec * 10**9 + stamp.nanosec)
         try:
-            due = self._sensors.hear(topic, message, lambda: received_ns, received_ns / 1e9)
+            due = self._sensors.hear(topic, message, lambda: self._newest_ns, received_ns / 1e9)
         except RefusedError as error:
             self._refuse(error)
             return
