@@ -17,7 +17,7 @@ start. Losses, gaps and jumps are counted in ``/diagnostics`` and in the bag.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 import json
@@ -90,11 +90,10 @@ class _Ending:
     latest_s: float
     """Until when they are waited for, by a steady clock."""
 
-    def was_seen(self, recorder: Recorder, ours: Mapping[str, str]) -> bool:
+    def was_seen(self, recorder: Recorder) -> bool:
         """Whether every sensor has told how it ended."""
-        return all((audit.stamp_ns or 0) >= self.stamp_ns
-                   for topic, audit in recorder.audits.items()
-                   if recorder.is_sensor(ours.get(topic, '')))
+        return all((recorder.audits[topic].stamp_ns or 0) >= self.stamp_ns
+                   for topic in recorder.sensors)
 
 
 class RecorderNode(RunnableNode, LifecycleNode):
@@ -195,8 +194,8 @@ class RecorderNode(RunnableNode, LifecycleNode):
         for problem in recordings.unsaved:
             self.get_logger().error(problem)
         recorded = [Topic(topic, kind, *definition_of(kind)) for topic, kind in kinds.items()]
-        self._recorder = Recorder(task, recordings, recorded, names, s.max_observation_age_s,
-                                  s.least_free_mb)
+        self._recorder = Recorder(task, recordings, recorded, self._ours, names,
+                                  s.max_observation_age_s, s.least_free_mb)
         self._facts = {'task': task.name, 'robot': s.robot, 'operator': s.operator,
                        'note': s.note, 'recorded by': f'drail_ros {__version__}'}
         qos = QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT,
@@ -218,13 +217,13 @@ class RecorderNode(RunnableNode, LifecycleNode):
         recorder, type_ = self._recorder, message_type(kind)
         assert recorder
         stamped = next(iter(type_.get_fields_and_field_types().values())) == 'std_msgs/Header'
-        ours, decode = self._ours.get(topic, ''), partial(_decode, type_)
+        decode = partial(_decode, type_)
 
         def heard(data: bytes, info: Any) -> None:
-            self._tell(recorder.hear(topic, ours, data, _stamp_ns(data) if stamped else None,
+            self._tell(recorder.hear(topic, data, _stamp_ns(data) if stamped else None,
                                      info['received_timestamp'] or time.time_ns(),
                                      time.monotonic(), decode))
-            if self._ending and self._ending.was_seen(recorder, self._ours):
+            if self._ending and self._ending.was_seen(recorder):
                 self._end_episode(self._ending)
         return heard
 
@@ -254,13 +253,11 @@ class RecorderNode(RunnableNode, LifecycleNode):
 
     def _begin_episode(self) -> str:
         assert self._recorder
-        crowded = [f'{topic} has {count} publishers' for topic, ours in self._ours.items()
+        crowded = [f'{topic} has {count} publishers' for topic in self._ours
                    if (count := self.count_publishers(topic)) > 1]
         if crowded:
             raise RefusedError('not ready', '; '.join(crowded))
-        return self._recorder.start({topic: self._ours.get(topic, '')
-                                     for topic in self._recorder.audits},
-                                    self._facts, time.monotonic())
+        return self._recorder.start(self._facts, time.monotonic())
 
     def _episode_ended(self, message: String) -> None:
         """Wait for the last readings of the episode that ended."""
@@ -274,7 +271,7 @@ class RecorderNode(RunnableNode, LifecycleNode):
             return
         if self._recorder and self._recorder.records:
             self._ending = ending
-            if ending.was_seen(self._recorder, self._ours):
+            if ending.was_seen(self._recorder):
                 self._end_episode(ending)
 
     def _end_episode(self, ending: _Ending) -> None:
@@ -333,8 +330,7 @@ class RecorderNode(RunnableNode, LifecycleNode):
                                      'assembled': recorder.assembler.tally}
         for topic, audit in recorder.audits.items():
             values |= {f'{topic} {name}': value for name, value in audit.values(now_s).items()}
-        why = recorder.why_not({topic: self._ours.get(topic, '') for topic in recorder.audits},
-                               now_s)
+        why = recorder.why_not(now_s)
         if recorder.records:
             words = f'recording; {why}' if why else 'recording'
             return Health(ERROR if why else OK, words, values)

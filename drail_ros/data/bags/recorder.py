@@ -56,15 +56,20 @@ class Told:
 class Recorder:
     """Records to ``recordings`` what is heard of ``recorded``, topics as the robot has them.
 
-    ``names`` gives the task's name of a topic; topics that it does not know are recorded, no more.
-    Below ``least_free_mb`` on the disk no episode begins, and a running one ends.
+    ``ours`` is the task's name of a topic; those that it does not know are recorded, no more.
+    ``names`` are the robot's of joints and frames. Below ``least_free_mb`` on the disk no episode
+    begins, and a running one ends.
     """
 
     def __init__(self, task: Task, recordings: Recordings, recorded: Sequence[Topic],
-                 names: RobotNames, max_age_s: float, least_free_mb: float) -> None:
+                 ours: Mapping[str, str], names: RobotNames, max_age_s: float,
+                 least_free_mb: float) -> None:
         self._task, self._recordings, self._recorded = task, recordings, tuple(recorded)
-        self._names, self._max_age_s, self._least_free_mb = names, max_age_s, least_free_mb
-        self._sensors = frozenset(topics(task))
+        self._ours, self._names = dict(ours), names
+        self._max_age_s, self._least_free_mb = max_age_s, least_free_mb
+        sensors = topics(task)
+        self.sensors = tuple(topic for topic, name in ours.items() if name in sensors)
+        """Those that the task reads, as the robot has them."""
         self.audits = {topic.name: TopicAudit() for topic in recorded}
         self._writer: BagWriter | None = None
         self._assembler = self._new_assembler()
@@ -87,13 +92,12 @@ class Recorder:
         """What the messages of the episode give so far."""
         return self._assembler
 
-    def hear(self, topic: str, ours: str, data: bytes, stamp_ns: int | None, received_ns: int,
-             now_s: float, decode: Callable[[bytes], Any]) -> Told | None:
+    def hear(self, topic: str, data: bytes, stamp_ns: int | None, received_ns: int, now_s: float,
+             decode: Callable[[bytes], Any]) -> Told | None:
         """Take in a message; say so where it ended the episode, for the disk is full.
 
         Args:
             topic: as recorded.
-            ours: as the task names it; empty where it does not.
             data: in CDR.
             stamp_ns: of its header, where it has one.
             received_ns: when the message reached this machine; not when it was looked at, for
@@ -110,8 +114,8 @@ class Recorder:
                                received_ns if stamp_ns is None else stamp_ns)
         except OSError as error:
             return self._cut_off(error.strerror or str(error))
-        if ours:
-            heapq.heappush(self._waiting, (received_ns, self._heard, ours, data, decode))
+        if topic in self._ours:
+            heapq.heappush(self._waiting, (received_ns, self._heard, topic, data, decode))
             self._heard += 1
             self._hand_on(received_ns - _ORDERED_NS)
         return None
@@ -119,28 +123,24 @@ class Recorder:
     def _hand_on(self, until_ns: float) -> None:
         """Give the assembler what was received until then, in that order."""
         while self._waiting and self._waiting[0][0] <= until_ns:
-            received_ns, _, ours, data, decode = heapq.heappop(self._waiting)
-            if self.is_sensor(ours):
-                self._assembler.sensed(ours, decode(data), received_ns)
+            received_ns, _, topic, data, decode = heapq.heappop(self._waiting)
+            if topic in self.sensors:
+                self._assembler.sensed(self._ours[topic], decode(data), received_ns)
             else:
                 self._assembler.commanded(decode(data))
 
-    def is_sensor(self, ours: str) -> bool:
-        """Whether the task reads the topic that it names so."""
-        return ours in self._sensors
-
-    def why_not(self, ours: Mapping[str, str], now_s: float) -> str:
-        """Return why no episode may begin; empty if one may. ``ours`` as in ``hear``, by topic."""
-        problems = [f'{topic} {problem}' for topic, audit in self.audits.items()
-                    if self.is_sensor(ours[topic]) and (
-                        problem := audit.problem(_SLOW * self._task.rate_hz, now_s))]
+    def why_not(self, now_s: float) -> str:
+        """Return why no episode may begin; empty if one may."""
+        least_hz = _SLOW * self._task.rate_hz
+        problems = [f'{topic} {problem}' for topic in self.sensors
+                    if (problem := self.audits[topic].problem(least_hz, now_s))]
         free_mb = shutil.disk_usage(self._recordings.path).free / _MB
         if free_mb < self._least_free_mb:
             problems.append(f'{free_mb:.0f} MB are free on the disk, '
                             f'{self._least_free_mb:.0f} are needed')
         return '; '.join(problems)
 
-    def start(self, ours: Mapping[str, str], facts: Mapping[str, str], now_s: float) -> str:
+    def start(self, facts: Mapping[str, str], now_s: float) -> str:
         """Begin an episode and return its name.
 
         Raises:
@@ -149,7 +149,7 @@ class Recorder:
         """
         if self._writer is not None:
             raise RefusedError('already recording', self._writer.path.name)
-        problem = self.why_not(ours, now_s)
+        problem = self.why_not(now_s)
         if problem:
             raise RefusedError('not ready', problem)
         try:
