@@ -75,21 +75,21 @@ def test_a_format_is_a_format(name: str) -> None:
 def test_nothing_is_lost_of_whole_episodes(name: str, task: Task, seed: int,
                                            tmp_path: Path) -> None:
     demos = some_demonstrations(task, seed)
-    assert FORMATS[name].export(demos, tmp_path / 'there') == []
-    again, notes = FORMATS[name].load(tmp_path / 'there', task, NORMALISED)
+    assert FORMATS[name].export(demos, tmp_path / 'there-v0') == []
+    again, notes = FORMATS[name].load(tmp_path / 'there-v0', task, NORMALISED)
     assert notes == []
     assert same_arrays(again, demos) and same_facts(again, demos)
     assert np.array_equal(again.episode, demos.episode)
     assert again.content_hash() == demos.content_hash()
-    assert [file.name for file in tmp_path.iterdir()] == ['there'], 'nothing is left over'
+    assert [file.name for file in tmp_path.iterdir()] == ['there-v0'], 'nothing is left over'
 
 
 @pytest.mark.parametrize('seed', range(3))
 @pytest.mark.parametrize('name', WRITTEN)
 def test_steps_left_out_are_kept_or_said_to_be_lost(name: str, seed: int, tmp_path: Path) -> None:
     demos = some_demonstrations(SINE, 10 + seed, gaps=True)
-    lost = FORMATS[name].export(demos, tmp_path / 'there')
-    again, _ = FORMATS[name].load(tmp_path / 'there', SINE, NORMALISED)
+    lost = FORMATS[name].export(demos, tmp_path / 'there-v0')
+    again, _ = FORMATS[name].load(tmp_path / 'there-v0', SINE, NORMALISED)
     assert same_arrays(again, demos), 'each step as it was, wherever episodes begin'
     if name in ('arrays', 'robomimic'):
         assert np.array_equal(again.episode, demos.episode)
@@ -98,7 +98,7 @@ def test_steps_left_out_are_kept_or_said_to_be_lost(name: str, seed: int, tmp_pa
 
 @pytest.mark.parametrize('name', WRITTEN)
 def test_what_is_there_is_not_overwritten(name: str, tmp_path: Path) -> None:
-    path = tmp_path / 'there'
+    path = tmp_path / 'there-v0'
     path.write_text('precious')
     with pytest.raises(UserError, match='exists already'):
         FORMATS[name].export(some_demonstrations(PUSH, 0), path)
@@ -112,15 +112,15 @@ def test_a_full_disk_leaves_nothing(name: str, tmp_path: Path,
         raise OSError(28, 'No space left on device')
     monkeypatch.setattr('drail_ros.files.os.fsync', full)
     with pytest.raises(UserError, match='No space left'):
-        FORMATS[name].export(some_demonstrations(PUSH, 0), tmp_path / 'there')
+        FORMATS[name].export(some_demonstrations(PUSH, 0), tmp_path / 'there-v0')
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize('name', WRITTEN)
 def test_another_task_is_refused(name: str, tmp_path: Path) -> None:
-    FORMATS[name].export(some_demonstrations(PUSH, 0), tmp_path / 'there')
+    FORMATS[name].export(some_demonstrations(PUSH, 0), tmp_path / 'there-v0')
     with pytest.raises(UserError, match=r'expected (sine|\[?.state)'):
-        FORMATS[name].load(tmp_path / 'there', SINE, NORMALISED)
+        FORMATS[name].load(tmp_path / 'there-v0', SINE, NORMALISED)
 
 
 def test_a_saved_dataset_is_loaded(tmp_path: Path) -> None:
@@ -253,6 +253,11 @@ def test_robomimic_files_of_others_are_read(tmp_path: Path) -> None:
     assert demos.numbers == [3] and np.array_equal(demos.obs, episode.obs)
     assert demos.terminated.tolist() == [False, False, False, True]
     assert notes[0] == '2 dones before the last step of an episode, taken for no end'
+
+
+def test_a_minari_dataset_has_a_version_in_its_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match='fetch_push-v0'):
+        FORMATS['minari'].export(some_demonstrations(PUSH, 0), tmp_path / 'push')
 
 
 def test_what_lerobot_writes_is_what_its_layout_says(tmp_path: Path) -> None:

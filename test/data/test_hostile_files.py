@@ -49,7 +49,7 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
     demos = Demonstrations.join([random_episode(PUSH, 6), random_episode(PUSH, 4, 1)])
 
     def write(name: str) -> Path:
-        path = tmp_path / name
+        path = tmp_path / f'{name}-v0'
         plugins.load(plugins.FORMATS, name).export(demos, path)
         return path
     return write

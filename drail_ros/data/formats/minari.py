@@ -51,7 +51,7 @@ from drail_ros.tasks.task import Array, Field, Task
 
 WRITTEN_AS = '0.5.4'
 """Minari's version whose layout is written."""
-_NAME = re.compile(r'\w[-\w]*')
+_NAME = re.compile(r'\w[-\w]*-v\d+')
 _EPISODE = re.compile(r'episode_(\d{1,12})')
 
 
@@ -61,7 +61,7 @@ def export(demonstrations: Demonstrations, path: Path) -> list[str]:
     name = path.absolute().name
     if not _NAME.fullmatch(name):
         raise UserError(f'{name!r} is no name of a Minari dataset',
-                        expected='letters, digits, _ and -, such as fetch_push-v0')
+                        expected='letters, digits, _ and -, then a version: fetch_push-v0')
     whole = demonstrations.episodes()
     episodes = [piece for episode in whole for piece in _pieces(episode)]
     buffer = io.BytesIO()
