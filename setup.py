@@ -62,7 +62,8 @@ setup(
             'ros-std-srvs',
             'ros-visualization-msgs',
         ],
+        'formats': ['h5py', 'pyarrow>=15'],
         'gpu': ['onnxruntime-gpu>=1.20'],
-        'test': ['mypy', 'pytest<9', 'pytest-xdist', 'ruff'],
+        'test': ['mypy', 'pandas', 'pytest<9', 'pytest-xdist', 'ruff'],
     },
 )

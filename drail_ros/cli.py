@@ -20,7 +20,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from drail_ros import __version__, plugins, settings
+from drail_ros import __version__, settings
+from drail_ros.cli_demos import add_demos, add_task
 from drail_ros.errors import INTERRUPTED, UserError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         prog='drail', description='From demonstrations to a policy on hardware.')
     parser.add_argument('--version', action='version', version=f'drail_ros {__version__}')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    _add_demos(commands)
+    add_demos(commands)
     _add_train(commands, words)
     _add_compare(commands)
     _add_eval(commands)
@@ -60,49 +61,6 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     _add_plot(commands)
     _add_up(commands)
     return parser
-
-
-def _add_demos(commands: argparse._SubParsersAction) -> None:
-    demos = commands.add_parser('demos', help='collect and look at demonstrations')
-    actions = demos.add_subparsers(dest='action', required=True, metavar='ACTION')
-    collect = actions.add_parser('collect', help='record the expert of a task')
-    _add_task(collect)
-    collect.add_argument('--episodes', type=int, default=0, help="0: the task's own number")
-    collect.add_argument('--noise', type=float, nargs='+', default=(), metavar='LEVEL',
-                         help="noise levels of the episodes, in turn (default: the task's)")
-    collect.add_argument('--seed', type=int, default=0)
-    collect.add_argument('--output', type=Path, help="folder (default: the task's own)")
-    collect.set_defaults(execute=_collect)
-    info = actions.add_parser('info', help='print and plot what is in a folder')
-    info.add_argument('path', type=Path, help='folder of demonstrations')
-    info.add_argument('--plot', type=Path, metavar='PNG', help='draw the demonstrations')
-    info.set_defaults(execute=_info)
-
-
-def _collect(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from drail_ros import pipeline
-    task = plugins.load(plugins.TASKS, options.task)
-    path = options.output or pipeline.expert_demonstrations_path(task)
-    with tqdm(total=options.episodes or task.demonstrations, unit='episode') as bar:
-        summary = pipeline.collect_demonstrations(
-            task, path, episodes=options.episodes, seed=options.seed, noise=options.noise,
-            progress=lambda stored, total: bar.update(stored - bar.n) and None)
-    print(f'{summary}\nin {path}')
-    return 0
-
-
-def _info(options: argparse.Namespace) -> int:
-    from drail_ros.data.describe import describe
-    from drail_ros.data.storage import load
-    demonstrations = load(options.path)
-    print(describe(demonstrations))
-    if options.plot:
-        from drail_ros.view.demonstrations import plot_demonstrations
-        plot_demonstrations(demonstrations, options.plot)
-        print(f'drawn in {options.plot}')
-    return 0
 
 
 def _add_train(commands: argparse._SubParsersAction, words: Sequence[str]) -> None:
@@ -223,7 +181,7 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
         'compare', help='train several algorithms with several seeds; figure and tables',
         description=_COMPARE_HELP, epilog=_COMPARE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    _add_task(command)
+    add_task(command)
     command.add_argument('--algorithms', nargs='+', default=[], metavar='NAME')
     command.add_argument('--variant', action='append', default=[],
                          metavar='NAME=ALGORITHM[:SETTING=VALUE,…]',
@@ -389,11 +347,6 @@ def _demo(options: argparse.Namespace) -> int:
     if status:
         return status
     return _up('evaluate', [f'policy_path:={output}/policy.onnx'])
-
-
-def _add_task(parser: argparse.ArgumentParser) -> None:
-    names = plugins.names(plugins.TASKS)
-    parser.add_argument('--task', default='fetch_push', help='one of ' + ', '.join(names))
 
 
 if __name__ == '__main__':

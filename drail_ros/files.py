@@ -10,12 +10,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 import contextlib
 import errno
 import json
 import os
 from pathlib import Path
+import shutil
 from typing import Any, TYPE_CHECKING
 
 from drail_ros.errors import UserError
@@ -84,6 +85,35 @@ def write_whole(path: Path, content: bytes) -> None:
             expected=f'{len(content)} bytes free' if full else 'a folder that can be written',
             do='free disk space, then resume; everything written before is intact' if full
             else 'choose another folder') from error
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to fill, which becomes ``path`` when the block ends well, else disappears.
+
+    What is written in it has to be flushed by who writes it (``write_whole`` does).
+
+    Raises:
+        UserError: there is something of that name already, or the disk is full.
+
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise UserError(f'{path} exists already', expected='a name not yet taken',
+                        do='choose another name, or delete it')
+    beside = path.absolute().with_name(f'.{path.absolute().name}{_LEFTOVER}')
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        yield beside
+        flush_folder(beside)
+        os.replace(beside, path)
+        flush_folder(beside.parent)
+    except OSError as error:
+        raise UserError(f'cannot write {path}', found=error.strerror or error,
+                        expected='a folder that can be written, with free space',
+                        do='make room or choose another folder; nothing was written') from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -6,7 +6,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
 # language governing permissions and limitations under the License.
 
-"""Find tasks, reward models, agents and learners by file name, importing none until one is used.
+"""Find tasks, reward models, agents and the like by file name, importing none until one is used.
 
 A plugin is a Python file in the folder of its kind that assigns the name of its kind, such as
 ``TASK = …``; its own name is the name of the file. Adding a plugin is adding a file.
@@ -42,6 +42,8 @@ AGENTS = Kind('learn/agents', 'AGENT')
 ALGORITHMS = Kind('learn/agents', 'ALGORITHM')
 """Agents that are algorithms of their own."""
 OFFLINE = Kind('learn/offline', 'LEARNER')
+FORMATS = Kind('data/formats', 'FORMAT')
+"""Formats of other programs that demonstrations are imported from and exported to."""
 RULES = Kind('presets', 'RULES')
 """Settings on the task of the same name."""
 

@@ -22,7 +22,7 @@ FILES = sorted(PACKAGE.rglob('*.py'))
 # From the bottom: a folder or file may import what stands before it, and itself.
 LAYERS = ['errors', 'cores', 'processes', 'plugins', 'settings', 'files', 'tasks', 'robot',
           'presets', 'sim', 'episodes', 'data', 'learn', 'deploy', 'pipeline', 'view', 'compare',
-          'stack', 'nodes', 'cli']
+          'stack', 'nodes', 'cli_demos', 'cli']
 ROS = ('rclpy', 'std_msgs', 'sensor_msgs', 'geometry_msgs', 'visualization_msgs', 'std_srvs',
        'rosgraph_msgs', 'diagnostic_msgs', 'lifecycle_msgs', 'rcl_interfaces',
        'builtin_interfaces')

@@ -210,6 +210,18 @@ class Demonstrations:
         """The different noise levels, sorted; unknown ones left out."""
         return tuple(sorted({n for n in self.noise if n == n}))
 
+    @property
+    def numbers(self) -> list[int]:
+        """Number of each of the E episodes."""
+        return [int(number) for number in self.episode[self.starts]]
+
+    def episodes(self) -> list[Episode]:
+        """Return the E episodes one by one."""
+        ends = self.starts + self.lengths
+        return [Episode(self.layout, **{name: getattr(self, name)[start:end] for name in ARRAYS},
+                        noise=noise, source=source)
+                for start, end, noise, source in zip(self.starts, ends, self.noise, self.sources)]
+
     def first(self, episodes: int) -> Demonstrations:
         """Return the first so many episodes.
 

@@ -30,7 +30,7 @@ that store the observation after a reset.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 import dataclasses
 from datetime import datetime, UTC
@@ -60,7 +60,7 @@ from drail_ros.data.demonstrations import (
     UNKNOWN_NOISE,
 )
 from drail_ros.errors import UserError
-from drail_ros.files import flush_folder, remove_leftovers, replace_file
+from drail_ros.files import flush_folder, remove_leftovers, replace_file, whole_folder
 from drail_ros.tasks.task import Array, Field, Task
 
 FORMAT = 'drail_ros demonstrations'
@@ -213,6 +213,21 @@ def load(path: str | os.PathLike[str], task: Task | None = None) -> Demonstratio
                                index['drail_ros'])
 
 
+def save(demonstrations: Demonstrations, path: str | os.PathLike[str]) -> None:
+    """Write a dataset, whole or not at all; numbers of episodes and its history are kept.
+
+    Raises:
+        UserError: there is something of that name already, or it cannot be written.
+
+    """
+    with whole_folder(Path(path)) as folder:
+        (folder / EPISODES).mkdir()
+        for number, episode in zip(demonstrations.numbers, demonstrations.episodes()):
+            replace_file(folder / EPISODES / f'episode_{number:06d}.npz', _encode(episode))
+        replace_file(folder / INDEX, _encode_index(
+            demonstrations.layout, demonstrations.created, demonstrations.version))
+
+
 def _episode_files(path: Path) -> list[tuple[int, Path]]:
     folder = path / EPISODES
     if not folder.is_dir():
@@ -268,14 +283,31 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> Array:
     return array
 
 
-def _encode_index(layout: Layout) -> bytes:
-    content = {'format': FORMAT, 'version': VERSION, 'task': layout.task,
-               'rate_hz': layout.rate_hz,
-               'observation': [_encode_field(f) for f in layout.observation],
-               'action': [_encode_field(f) for f in layout.action],
-               'drail_ros': drail_ros.__version__,
-               'created': datetime.now(UTC).isoformat(timespec='seconds')}
+def _encode_index(layout: Layout, created: str = '',
+                  version: str = drail_ros.__version__) -> bytes:
+    content = {'format': FORMAT, 'version': VERSION, **encode_layout(layout),
+               'drail_ros': version,
+               'created': created or datetime.now(UTC).isoformat(timespec='seconds')}
     return (json.dumps(content, indent=2, allow_nan=False) + '\n').encode()
+
+
+def encode_layout(layout: Layout) -> dict[str, Any]:
+    """Layout as what JSON can say."""
+    return {'task': layout.task, 'rate_hz': layout.rate_hz,
+            'observation': [_encode_field(f) for f in layout.observation],
+            'action': [_encode_field(f) for f in layout.action]}
+
+
+def decode_layout(content: Mapping[str, Any]) -> Layout:
+    """Inverse of ``encode_layout``.
+
+    Raises:
+        KeyError, TypeError, ValueError: the content is no layout.
+
+    """
+    return Layout(str(content['task']), float(content['rate_hz']),
+                  *(tuple(_decode_field(f) for f in content[part])
+                    for part in ('observation', 'action')))
 
 
 def _encode_field(field: Field) -> dict[str, Any]:
@@ -293,9 +325,7 @@ def _read_index(file: Path) -> tuple[Layout | None, dict[str, Any], list[str]]:
         if content.get('format') != FORMAT or content.get('version') != VERSION:
             return None, {}, [f'{INDEX}: format {content.get("format")!r} version '
                               f'{content.get("version")!r}, expected {FORMAT!r} version {VERSION}']
-        layout = Layout(str(content['task']), float(content['rate_hz']),
-                        *(tuple(_decode_field(f) for f in content[part])
-                          for part in ('observation', 'action')))
+        layout = decode_layout(content)
         return layout, {k: str(content[k]) for k in ('created', 'drail_ros')}, []
     except OSError as error:
         return None, {}, [f'{INDEX}: {error.strerror}, expected the file that makes a folder a '
