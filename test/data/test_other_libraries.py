@@ -31,7 +31,7 @@ from drail_ros.tasks.task import Array
 
 CACHE = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'drail_ros' / 'formats'
 MINARI = ('minari[hdf5]==0.5.4', 'pillow')
-LEROBOT = ('@PIN@',)
+LEROBOT = ('lerobot[dataset]==0.6.1',)
 ROBOMIMIC = ('robomimic==0.3.0', 'termcolor', 'tensorboardX', 'psutil')
 
 
