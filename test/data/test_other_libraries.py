@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 import os
 from pathlib import Path
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -62,12 +63,12 @@ def environment(name: str, python: str, requirements: tuple[str, ...]) -> Path:
 def newer_python() -> str:
     """Return a Python that LeRobot runs on, or skip the test."""
     for minor in range(12, 15):
-        found = subprocess.run(['bash', '-c', f'command -v -a python3.{minor} '
-                                              f'~/.pyenv/versions/3.{minor}.*/bin/python'],
-                               stdout=subprocess.PIPE, text=True).stdout.split()
-        for python in found:
-            if subprocess.run([python, '-c', ''], stderr=subprocess.DEVNULL).returncode == 0:
-                return python
+        for python in (shutil.which(f'python3.{minor}'), *sorted(Path.home().glob(
+                f'.pyenv/versions/3.{minor}.*/bin/python'))):
+            # What pyenv puts on the path may be there and not run.
+            if python and not subprocess.run([python, '-c', ''],
+                                             stderr=subprocess.DEVNULL).returncode:
+                return str(python)
     pytest.skip('LeRobot needs Python 3.12 or newer')
 
 
