@@ -23,16 +23,24 @@ import yaml
 from drail_ros import cli, compare, plugins, settings
 from drail_ros.learn.train.names import agents, algorithms
 from drail_ros.learn.train.settings import resolve
+from drail_ros.nodes.expert import ExpertSettings
 from drail_ros.nodes.policy_server import ServerSettings
 from drail_ros.nodes.recorder import RecorderSettings
 from drail_ros.nodes.simulator import SimulatorSettings
 from drail_ros.nodes.trainer import NodeSettings
-from drail_ros.stack.description import POLICY_SERVER, SIMULATOR, STACKS, TRAINER
+from drail_ros.stack.description import (
+    EXPERT,
+    POLICY_SERVER,
+    RECORDER,
+    SIMULATOR,
+    STACKS,
+    TRAINER,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 README, ROS = ROOT / 'README.md', ROOT / 'docs' / 'ros.md'
 DOCUMENTS = [README, ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').glob('*.md'))]
-NODES = {POLICY_SERVER: ServerSettings, 'recorder': RecorderSettings,
+NODES = {POLICY_SERVER: ServerSettings, EXPERT: ExpertSettings, RECORDER: RecorderSettings,
          SIMULATOR: SimulatorSettings}
 
 NOT_YET = {r'\bteleop', r'\bcars?\b', r'\bcameras?\b', r'\bgymnasium environment',

@@ -35,12 +35,13 @@ ROSDEP_KEYS = {
     'mujoco': 'python3-mujoco-pip',
     'numpy': 'python3-numpy',
     'onnxruntime': 'python3-onnxruntime-pip',
+    'rosbags': 'python3-rosbags-pip',
     'tensorboard': 'python3-tensorboard-pip',
     'torch': 'python3-torch',
     'tqdm': 'python3-tqdm',
     'yaml': 'python3-yaml',
 }
-WITHOUT_ROSDEP_KEY = {'onnx', 'safetensors'}
+WITHOUT_ROSDEP_KEY = {'mcap', 'onnx', 'safetensors'}
 PIP_NAMES = {'gymnasium_robotics': 'gymnasium-robotics', 'yaml': 'pyyaml'}
 ONLY_WITH_A_DISTRO = {'launch', 'launch_ros', 'ament_index_python'}
 

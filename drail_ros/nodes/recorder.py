@@ -17,6 +17,7 @@ start. Losses, gaps and jumps are counted in ``/diagnostics`` and in the bag.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -51,7 +52,8 @@ from drail_ros.tasks.task import Task
 
 _TICK_S = 0.1
 _LAST_WORDS_S = 1.0
-"""How long the last readings of an episode are waited for once it is known to have ended."""
+"""How long the last readings of an episode are waited for once it is known to have ended; and
+for how long who drives may be silent where an episode is to begin by itself."""
 _DEPTH = 500
 """Messages of a topic that wait while an episode is finished."""
 _STAMP_BYTES = slice(4, 12)
@@ -106,7 +108,8 @@ class RecorderNode(RunnableNode, LifecycleNode):
         self._wired: list[tuple[Callable[[Any], object], Any]] = []
         self._kept = 0
         self._told = ''
-        self._ending: _Ending | None = None
+        self._endings: deque[_Ending] = deque()
+        """Of episodes whose last readings were not seen yet: sensors may lag behind."""
         self._error: UserError | None = None
 
     def begin(self) -> None:
@@ -183,6 +186,7 @@ class RecorderNode(RunnableNode, LifecycleNode):
                            parse_names('frames', s.frames, frame_ids(task)))
         types = {reading.topic: reading.message for reading in task.readings} | {
             task.command.topic: task.command.message}
+        self._command = self.resolve_topic_name(task.command.topic)
         self._ours = {self.resolve_topic_name(topic): topic for topic in types}
         kinds = {self.resolve_topic_name(topic): kind for topic, kind in (
             types | _more_topics(s.more_topics)).items()}
@@ -223,8 +227,8 @@ class RecorderNode(RunnableNode, LifecycleNode):
             self._tell(recorder.hear(topic, data, _stamp_ns(data) if stamped else None,
                                      info['received_timestamp'] or time.time_ns(),
                                      time.monotonic(), decode))
-            if self._ending and self._ending.was_seen(recorder):
-                self._end_episode(self._ending)
+            if self._endings and self._endings[0].was_seen(recorder):
+                self._end_episode()
         return heard
 
     def _lost(self, topic: str, event: Any) -> None:
@@ -237,8 +241,8 @@ class RecorderNode(RunnableNode, LifecycleNode):
         assert self._recorder
         now_s = time.monotonic()
         self._tell(self._recorder.tick(now_s))
-        if self._ending and now_s > self._ending.latest_s:
-            self._end_episode(self._ending)
+        if self._endings and now_s > self._endings[0].latest_s:
+            self._end_episode()
         if self._settings.follow_episodes and not self._recorder.records:
             self._follow()
 
@@ -246,7 +250,11 @@ class RecorderNode(RunnableNode, LifecycleNode):
         """Begin with the simulator's next episode, where that may be recorded."""
         if not self._active or self.stop():
             return
+        assert self._recorder
         try:
+            silent_s = self._recorder.audits[self._command].silent_s(time.monotonic())
+            if silent_s > _LAST_WORDS_S:
+                raise RefusedError('not ready', f'nobody sends {self._command}')
             self._begin_episode()
         except RefusedError as error:
             self.get_logger().info(f'waits: {error}', throttle_duration_sec=5.0)
@@ -269,14 +277,13 @@ class RecorderNode(RunnableNode, LifecycleNode):
             self.get_logger().warning(f'no word of an episode: {message.data[:60]!r}',
                                       throttle_duration_sec=5.0)
             return
-        if self._recorder and self._recorder.records:
-            self._ending = ending
-            if ending.was_seen(self._recorder):
-                self._end_episode(ending)
+        self._endings.append(ending)
+        if self._recorder and self._endings[0].was_seen(self._recorder):
+            self._end_episode()
 
-    def _end_episode(self, ending: _Ending) -> None:
+    def _end_episode(self) -> None:
         """Keep the episode of the simulator if it succeeded, and begin the next."""
-        self._ending = None
+        ending = self._endings.popleft()
         if not (self._recorder and self._recorder.records):
             return
         if ending.success:

@@ -32,6 +32,7 @@ from drail_ros.learn.train.names import agents, algorithms, PRESETS
 from drail_ros.settings import parse_assignments
 
 TRAINER, SIMULATOR, POLICY_SERVER = 'trainer', 'simulator', 'policy_server'
+EXPERT, RECORDER = 'expert', 'recorder'
 RESPAWNS, RESPAWN_DELAY_S = 3, 1.0
 """How often a simulator that died is started again, and after what pause."""
 GRACE_S = 30.0
@@ -232,6 +233,20 @@ _EVALUATION = (
              nodes=(POLICY_SERVER,)),
     *_COMMON,
 )
+_RECORDING = (
+    Argument('task', 'task to perform', tuple(plugins.names(plugins.TASKS)),
+             nodes=(SIMULATOR, EXPERT, RECORDER)),
+    Argument('output_dir', 'folder of the episodes (recordings/TASK)', nodes=(RECORDER,)),
+    Argument('episodes', 'end after so many kept episodes; 0 is never', nodes=(RECORDER,)),
+    Argument('operator', 'who demonstrates; kept with each episode', nodes=(RECORDER,)),
+    Argument('note', 'anything else to keep with each episode', nodes=(RECORDER,)),
+    Argument('more_topics', 'further topics to record: NAME:=package/msg/Type, …',
+             nodes=(RECORDER,)),
+    Argument('noise', "noise level of starts and goals (0: the task's own)", nodes=(SIMULATOR,)),
+    Argument('seed', 'seed of the episodes', nodes=(SIMULATOR,)),
+    Argument('real_time_factor', 'speed of time; 0 waits for each command', nodes=(SIMULATOR,)),
+    *_COMMON,
+)
 STACKS = {stack.name: stack for stack in (
     Stack('train', 'Train on any task, from demonstrations, over topics.',
           (SIMULATOR, TRAINER), TRAINER, _TRAINING),
@@ -239,4 +254,6 @@ STACKS = {stack.name: stack for stack in (
           (SIMULATOR, TRAINER), TRAINER, _TRAINING),
     Stack('evaluate', 'Let an exported policy drive a simulated robot over its topics.',
           (POLICY_SERVER, SIMULATOR), SIMULATOR, _EVALUATION, owns_clock=True),
+    Stack('record', "Record a task's expert, who drives a simulated robot over its topics.",
+          (SIMULATOR, EXPERT, RECORDER), RECORDER, _RECORDING, owns_clock=True),
 )}

@@ -167,6 +167,10 @@ def test_what_a_file_does_not_say_is_told() -> None:
     assert demos.terminated[-1] and not demos.truncated.any() and not demos.success.any()
     assert notes == ['done taken as terminated, at the time limit as truncated (1 episode)',
                      'no success in the file: no step is marked as one (1 episode)']
+    demos, notes = convert(recorded(truncated=None))
+    assert notes == ['no truncated in the file: no step is marked so (1 episode)']
+    demos, notes = convert(recorded(terminated=None, done=[0, 0, 0, 1]))
+    assert notes == [] and demos.terminated.tolist() == [False, False, False, True]
     late = np.arange(4) + PUSH.horizon - 4
     demos, _ = convert(recorded(terminated=None, truncated=None, done=[0, 0, 0, 1], step=late))
     assert demos.truncated[-1] and not demos.terminated.any()
@@ -223,7 +227,8 @@ def test_a_file_of_bare_arrays_is_divided_at_its_ends(tmp_path: Path) -> None:
     file = arrays_file(tmp_path / 'mine.npz', weight=np.ones(8))
     demos, notes = FORMATS['arrays'].load(file, PUSH, NORMALISED)
     assert demos.lengths.tolist() == [4, 4] and demos.step.tolist() == [0, 1, 2, 3] * 2
-    assert notes[0] == 'weight not taken over'
+    assert notes[:2] == ['taken for fetch_push at 25 Hz, which the file does not say',
+                         'weight not taken over']
     with pytest.raises(UserError, match='neither an episode ends'):
         FORMATS['arrays'].load(arrays_file(tmp_path / 'b.npz', done=None), PUSH, NORMALISED)
 
@@ -252,7 +257,7 @@ def test_robomimic_files_of_others_are_read(tmp_path: Path) -> None:
     demos, notes = FORMATS['robomimic'].load(tmp_path / 'theirs.hdf5', PUSH, NORMALISED)
     assert demos.numbers == [3] and np.array_equal(demos.obs, episode.obs)
     assert demos.terminated.tolist() == [False, False, False, True]
-    assert notes[0] == '2 dones before the last step of an episode, taken for no end'
+    assert notes[1] == '2 dones before the last step of an episode, taken for no end'
 
 
 def test_a_minari_dataset_has_a_version_in_its_name(tmp_path: Path) -> None:

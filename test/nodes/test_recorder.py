@@ -11,17 +11,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 import signal
 import subprocess
 
-from geometry_msgs.msg import TwistStamped
 import numpy as np
 from processes import Nodes, wait_for
 import pytest
-from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
 from robots import Robot, spin_until, TASK
 from std_srvs.srv import Trigger
 
@@ -29,36 +26,14 @@ from drail_ros.data.bags.bag import facts_of
 from drail_ros.data.bags.demonstrate import episode_of
 from drail_ros.data.bags.recordings import episodes_in
 from drail_ros.episodes.evaluate import EVALUATION_SEED
-from drail_ros.nodes.sensor_messages import command_message, message_type
-from drail_ros.robot.assembler import Assembler
-from drail_ros.robot.messages import set_command
 from drail_ros.sim.batch_sim import BatchSim, State
 from drail_ros.sim.make import make_sim
 
 SEED = 3
 
 
-class Expert:
-    """Drives the robot over its topics, as the scripted expert of the task."""
-
-    def __init__(self, node: Node) -> None:
-        self._sensors, self._rng = Assembler(TASK, 5.0), np.random.default_rng(0)
-        self._message, self._clock = command_message(TASK), node.get_clock()
-        self._commands = node.create_publisher(TwistStamped, TASK.command.topic, 1)
-        for topic, readings in self._sensors.topics.items():
-            node.create_subscription(message_type(readings[0][0].message), topic,
-                                     self._listener(topic), qos_profile_sensor_data)
-
-    def _listener(self, topic: str) -> Callable[[object], None]:
-        def heard(message: object) -> None:
-            stamp_ns = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-            due = self._sensors.hear(topic, message, lambda: stamp_ns, stamp_ns / 1e9)
-            if due:
-                action = TASK.expert(self._sensors.observation(), self._rng)
-                command = TASK.command_scale().command(action[0].astype(np.float64))
-                set_command(self._message, command, due.stamp_ns)
-                self._commands.publish(self._message)
-        return heard
+def expert(nodes: Nodes) -> subprocess.Popen:
+    return nodes.start('expert', use_sim_time=True, max_observation_age_s=5.0)
 
 
 def recorder(nodes: Nodes, folder: Path, **parameters: object) -> subprocess.Popen:
@@ -95,7 +70,7 @@ def test_what_is_recorded_is_what_was_performed(nodes: Nodes, robot: Robot,
     server = recorder(nodes, folder, follow_episodes=True, episodes=5, operator='expert')
     simulated = simulator(nodes, 0.0)
     spin_until(robot, lambda: 'not ready' in robot.status('recorder').message, 'the recorder')
-    Expert(robot)
+    expert(nodes)
     spin_until(robot, lambda: server.poll() is not None, 'five episodes')
     assert server.returncode == 0, nodes.output(server) + nodes.output(simulated)
     bags = episodes_in(folder)
@@ -138,7 +113,7 @@ def test_services_begin_and_end_episodes(nodes: Nodes, robot: Robot, tmp_path: P
     simulator(nodes, 1.0)
     spin_until(robot, lambda: 'ready' == robot.status('recorder').message, 'sensors')
     assert ask(robot, 'start').success and not ask(robot, 'start').success
-    Expert(robot)
+    expert(nodes)
     spin_until(robot, lambda: int(robot.values('recorder')['steps']) > 20, 'steps')
     told = ask(robot, 'succeed')
     assert told.success and 'steps in' in told.message

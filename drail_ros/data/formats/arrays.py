@@ -33,6 +33,7 @@ from drail_ros.data.formats.format import (
     OURS,
     read_facts,
     refuse_existing,
+    unsaid,
     unusable,
 )
 from drail_ros.data.formats.from_arrays import from_arrays, Recorded
@@ -67,7 +68,8 @@ def load(path: Path, task: Task, actions: str) -> Loaded:
     """
     arrays, found = _read(path)
     history = read_facts(str(arrays[OURS]), task, found) if OURS in arrays else {}
-    notes = [f'{name} not taken over' for name in sorted(arrays.keys() - _NAMES)]
+    notes = [] if OURS in arrays else [unsaid(task)]
+    notes += [f'{name} not taken over' for name in sorted(arrays.keys() - _NAMES)]
     rows = {name: arrays[name] for name in ROWS if name in arrays}
     if found:
         raise unusable(path, found)

@@ -110,6 +110,11 @@ def read_facts(text: str, task: Task, found: list[str]) -> dict[str, str]:
     return history
 
 
+def unsaid(task: Task) -> str:
+    """Note on a file that is not one of ours: nothing in it tells what its numbers are."""
+    return f'taken for {task.name} at {task.rate_hz:g} Hz, which the file does not say'
+
+
 def plural(count: int, word: str) -> str:
     """Return ``1 episode`` or ``2 episodes``."""
     return f'{count} {word}' + 's' * (count != 1)

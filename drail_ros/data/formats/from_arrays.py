@@ -32,7 +32,8 @@ from drail_ros.data.demonstrations import (
 from drail_ros.data.formats.format import Loaded, NORMALISED, plural, UNITS, unusable
 from drail_ros.tasks.task import Array, Task
 
-_FLAGS = ('terminated', 'truncated', 'success')
+_ENDS = ('terminated', 'truncated')
+_FLAGS = (*_ENDS, 'success')
 
 
 @dataclass
@@ -146,16 +147,18 @@ def _complete(arrays: dict[str, Array], task: Task, notes: Counter[str]) -> None
     size = len(arrays['obs'])
     none = np.zeros(size, bool)
     done = arrays.pop('done', None)
-    if 'terminated' not in arrays or 'truncated' not in arrays:
-        if done is None:
-            if 'terminated' not in arrays and 'truncated' not in arrays:
-                notes['no ends in the file: no episode is terminated or truncated'] += 1
-            done = none
-        elif 'terminated' not in arrays:
-            notes['done taken as terminated, at the time limit as truncated'] += 1
+    missing = [name for name in _ENDS if name not in arrays]
+    if done is None:
+        if missing:
+            notes[f'no {" or ".join(missing)} in the file: no step is marked so'] += 1
+        arrays |= dict.fromkeys(missing, none)
+    elif len(missing) == 2:
+        notes['done taken as terminated, at the time limit as truncated'] += 1
         limit = arrays['step'] + 1 >= task.horizon
-        truncated = arrays.setdefault('truncated', done & limit)
-        arrays.setdefault('terminated', done & ~truncated)
+        arrays |= {'terminated': done & ~limit, 'truncated': done & limit}
+    elif missing:
+        known, = set(_ENDS) - set(missing)
+        arrays[missing[0]] = done & ~arrays[known]
     if 'success' not in arrays:
         if task.has_success:
             notes['no success in the file: no step is marked as one'] += 1

@@ -40,6 +40,7 @@ from drail_ros.data.formats.format import (
     OURS,
     plural,
     read_facts,
+    unsaid,
     unusable,
 )
 from drail_ros.data.formats.from_arrays import from_arrays, Recorded
@@ -137,7 +138,7 @@ def load(path: Path, task: Task, actions: str) -> Loaded:
         raise unusable(path, [f'metadata.json: data_format is {kind}, expected hdf5'])
     found: list[str] = []
     history = read_facts(str(metadata[OURS]), task, found) if OURS in metadata else {}
-    notes: list[str] = []
+    notes = [] if OURS in metadata else [unsaid(task)]
     with opened(data / 'main_data.hdf5') as file:
         matches = [(_EPISODE.fullmatch(name), name) for name in file.names()]
         file.found += [f'{name}: expected a name such as episode_0' for match, name in matches
@@ -149,7 +150,7 @@ def load(path: Path, task: Task, actions: str) -> Loaded:
         groups = [file.group(f'episode_{number}') for number in numbers]
         episodes = [_read(group, task) for group in groups if group]
         if groups and groups[0]:
-            notes = [f'observations/{key} not taken over' for key in sorted(
+            notes += [f'observations/{key} not taken over' for key in sorted(
                 unused(groups[0], 'observations', task.observation))]
         found += file.found
     if found:

@@ -41,6 +41,7 @@ from drail_ros.data.formats.format import (
     plural,
     read_facts,
     refuse_existing,
+    unsaid,
     unusable,
 )
 from drail_ros.data.formats.from_arrays import from_arrays, Recorded
@@ -106,7 +107,7 @@ def load(path: Path, task: Task, actions: str) -> Loaded:
         found += [f'data/{name}: expected a name such as demo_0' for match, name in matches
                   if not match]
         named = sorted((int(match[1]), name) for match, name in matches if match)
-        notes: list[str] = []
+        notes = [unsaid(task)] if about is None else []
         early = 0
         episodes = []
         for number, name in named:

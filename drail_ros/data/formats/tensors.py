@@ -22,7 +22,7 @@ import numpy as np
 
 from drail_ros.data.demonstrations import UNKNOWN_NOISE
 from drail_ros.data.formats.arrays import numbered
-from drail_ros.data.formats.format import Format, library, Loaded, unusable
+from drail_ros.data.formats.format import Format, library, Loaded, unsaid, unusable
 from drail_ros.data.formats.from_arrays import from_arrays, Recorded
 from drail_ros.tasks.task import Array, Task
 
@@ -68,7 +68,8 @@ def load(path: Path, task: Task, actions: str) -> Loaded:
     episodes = [Recorded(f'episode {i}', number=i, noise=UNKNOWN_NOISE, source=path.name, **{
         name: array[start:end] for name, array in rows.items()})
         for i, (start, end) in enumerate(zip(starts, [*starts[1:], size]))]
-    notes = [f'{name} not taken over' for name in sorted(map(str, content.keys() - _NAMES.keys()))]
+    notes = [unsaid(task), *(f'{name} not taken over'
+                             for name in sorted(map(str, content.keys() - _NAMES.keys())))]
     return from_arrays(path, task, episodes, actions, found, notes)
 
 
