@@ -61,6 +61,7 @@ setup(
             'ros-visualization-msgs',
         ],
         'gpu': ['onnxruntime-gpu>=1.20'],
+        'view': ['opencv-python-headless', 'pillow'],
         'test': ['mypy', 'pytest<9', 'pytest-xdist', 'ruff'],
     },
 )

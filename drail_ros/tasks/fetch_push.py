@@ -309,8 +309,8 @@ TASK = Task(
     physics=FetchPush,
     substeps=SUBSTEPS,
     display=Display(
-        pose, readings_of, Camera(azimuth_deg=132, elevation_deg=-24, distance_m=1.5,
-                                  lookat_m=(1.3, 0.75, 0.5)),
+        pose, readings_of, Camera(azimuth_deg=132, elevation_deg=-24, distance_m=1.4,
+                                  lookat_m=(1.28, 0.75, 0.5)),
         marks=(Mark('goal_position', radius_m=SUCCESS_DISTANCE_M),
                Mark('gripper_position', radius_m=0.003, is_path=True)),
         hidden_sites=('target0',)),
