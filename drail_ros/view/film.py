@@ -28,7 +28,7 @@ from drail_ros.files import write_whole
 from drail_ros.tasks.task import Array
 from drail_ros.view.gl import INSTALL, VARIABLE
 from drail_ros.view.scene import Scene
-from drail_ros.view.shown import Episodes
+from drail_ros.view.shown import Episodes, Shown
 
 LARGEST_FPS = 30.0
 """Of a task that is quicker, moments are left out."""
@@ -133,7 +133,7 @@ def _renderer(model: mujoco.MjModel, height: int, width: int) -> mujoco.Renderer
                         do=INSTALL) from error
 
 
-def _draw(scene: Scene, renderer: mujoco.Renderer, shown, step: int) -> Array:
+def _draw(scene: Scene, renderer: mujoco.Renderer, shown: Shown, step: int) -> Array:
     camera = mujoco.MjvCamera()
     scene.place(camera)
     scene.show(shown, step)
@@ -186,7 +186,8 @@ def _write_mp4(path: Path, frames: Iterator[Array], fps: float) -> int:
     with tempfile.TemporaryDirectory() as folder:
         beside = Path(folder) / 'film.mp4'
         try:
-            for count, frame in enumerate(frames, 1):
+            for frame in frames:
+                count += 1
                 if writer is None:
                     writer = cv2.VideoWriter(str(beside), cv2.VideoWriter.fourcc(*_CODEC), fps,
                                              (frame.shape[1], frame.shape[0]))

@@ -26,8 +26,7 @@ from typing import Any
 from unittest import mock
 
 import mujoco
-from mujoco.studio import launch_thread, messages, viewer_protocol
-from mujoco.studio import web_viewer
+from mujoco.studio import launch_thread, messages, viewer_protocol, web_viewer
 from mujoco.studio.web import state_payload, web_server
 
 from drail_ros.errors import UserError
@@ -79,14 +78,17 @@ class _Moves:
     """Shows where the player is before each frame."""
 
     def __init__(self, scene: Scene, player: Player) -> None:
-        self._scene, self._player, self._viewer = scene, player, None
+        self._scene, self._player = scene, player
+        self._viewer: Any = None
 
     @messages.handler
     def on_init(self, event: viewer_protocol.ViewerInitEvent) -> None:
+        """Know whose page it is."""
         self._viewer = event.viewer
 
     @messages.handler
     def on_update(self, event: messages.UpdateEvent) -> None:
+        """Put the moment that is due into the scene, and its marks beside it."""
         self._player.advance(time.monotonic())
         shown, step = self._player.shown, self._player.step
         self._scene.show(shown, step)

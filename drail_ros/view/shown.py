@@ -63,7 +63,7 @@ class Episodes(Protocol):
     def __getitem__(self, number: int) -> Shown: ...
 
     def numbered(self, number: int) -> str:
-        """What an episode is called."""
+        """Return what an episode is called."""
 
 
 def display_of(task: Task) -> Display:
@@ -74,9 +74,10 @@ def display_of(task: Task) -> Display:
 
     """
     if task.display is None or task.load_model is None:
-        raise UserError(f'task {task.name!r} cannot be shown', found='no MuJoCo model to show it in',
+        raise UserError(f'task {task.name!r} cannot be shown',
+                        found='no MuJoCo model to show it in',
                         expected='a task with a model and a display',
-                        do='choose another, or draw its demonstrations: drail demos info DIR --plot PNG')
+                        do='choose another; drail demos info DIR --plot PNG draws any')
     return task.display
 
 
@@ -143,7 +144,7 @@ class Acted:
         return shown
 
     def numbered(self, number: int) -> str:
-        """By its number from 1."""
+        """Return its number, from 1."""
         return f'episode {number + 1} of {len(self)}'
 
     def _simulate(self, number: int) -> Shown:
@@ -190,7 +191,7 @@ class Demonstrated:
         return Shown(self._display.readings(obs), bool(self._demos.success[rows].any()), None)
 
     def numbered(self, number: int) -> str:
-        """By its number in the dataset, and at what noise it was made."""
+        """Return its number in the dataset, and the noise it was made at."""
         name = f'demonstration {self._demos.episode[self._demos.starts[number]]}'
         noise = self._demos.noise[number]
         return f'{name} of {len(self)}' + (f', noise {noise:g}x' if noise == noise else '')
