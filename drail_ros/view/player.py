@@ -21,7 +21,8 @@ REST_S = 0.8
 """How long the end of an episode stays before the next one begins."""
 SPEEDS = (0.1, 2.0)
 """Slowest and fastest, as shares of real time."""
-_GREEN, _RED = (0.05, 0.55, 0.20, 1.0), (0.80, 0.15, 0.10, 1.0)
+_GREEN, _RED = (0.15, 0.65, 0.32, 1.0), (0.90, 0.30, 0.25, 1.0)
+"""Readable on the light and the dark theme of the page."""
 
 
 class Player:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -112,12 +111,14 @@ def episodes_of(what: str, demos: Path | None, episodes: int, noise: float,
         return Demonstrated(task, demonstrations.first(episodes) if episodes else demonstrations)
     if act is None:
         expert, actor = pipeline.expert_of(task)
-        act = partial(expert, rng=np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        return Acted(task, lambda obs: expert(obs, rng), actor, episodes or EPISODES,
+                     noise or own_noise, seed)
     return Acted(task, act, actor, episodes or EPISODES, noise or own_noise, seed)
 
 
 class Acted:
-    """Episodes that are simulated when first looked at, each the same whenever that is.
+    """Episodes that are simulated when first looked at, and kept.
 
     They begin as those of ``drail eval`` with the same seed. ``act`` maps observations ``[1, O]``
     to normalised actions ``[1, A]``; where it remembers, its ``begin`` is told of new episodes.
