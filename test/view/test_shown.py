@@ -66,7 +66,7 @@ def test_demonstrations_are_shown_as_they_were_observed(demo_path: Path) -> None
     assert shown.success and shown.steps == length
     np.testing.assert_allclose(fetch_push.observe(shown.readings[:-1]),
                                demos.obs[start:start + length], atol=1e-6)
-    assert episodes.numbered(3) == 'demonstration 3 of 4, noise 1x'
+    assert episodes.numbered(3) == 'demonstration 3 (4 of 4), noise 1x'
 
 
 @pytest.mark.parametrize(('what', 'episodes', 'noise', 'message'), [
