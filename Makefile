@@ -65,5 +65,5 @@ clean:
 	@command -v nvidia-smi >/dev/null || test '$(origin TORCH)' != file || \
 	  $(PIP) install -c constraints.txt '$(TORCH)+cpu' 2>/dev/null || true
 	$(PIP) install -c constraints.txt '$(TORCH)'
-	$(PIP) install -c constraints.txt --editable '.[formats,ros,test]'
+	$(PIP) install -c constraints.txt --editable '.[formats,ros,test,view]'
 	@touch $@

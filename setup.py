@@ -64,6 +64,7 @@ setup(
         ],
         'formats': ['h5py', 'pyarrow>=15'],
         'gpu': ['onnxruntime-gpu>=1.20'],
+        'view': ['opencv-python-headless', 'pillow'],
         'test': ['mypy', 'pandas', 'pytest<9', 'pytest-xdist', 'ruff'],
     },
 )

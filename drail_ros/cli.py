@@ -6,7 +6,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the License for the specific
 # language governing permissions and limitations under the License.
 
-"""The ``drail`` command: demos, train, compare, eval, export, plot, up, demo.
+"""The ``drail`` command: demos, train, compare, eval, view, export, plot, up, demo.
 
 Only up and demo need ROS.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+import contextlib
 from pathlib import Path
 import signal
 import sys
@@ -57,6 +58,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     _add_train(commands, words)
     _add_compare(commands)
     _add_eval(commands)
+    _add_view(commands)
     _add_export(commands)
     _add_plot(commands)
     _add_up(commands)
@@ -265,6 +267,52 @@ def _eval(options: argparse.Namespace) -> int:
         options.policy, episodes=options.episodes, noise=options.noise, seed=options.seed,
         sampled=options.sampled)
     print(f'{info["task"]} {options.policy}: {result}')
+    return 0
+
+
+def _add_view(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser(
+        'view', help='see a task, a policy or demonstrations, on a web page or as a film',
+        description='A task is shown acted by its expert, a policy by its mean action.')
+    command.add_argument('what', metavar='TASK|POLICY',
+                         help='task; or run folder, .safetensors or .onnx')
+    command.add_argument('--demos', type=Path, metavar='FOLDER',
+                         help='show these demonstrations instead of somebody who acts')
+    command.add_argument('--episodes', type=int, default=0,
+                         help='0: 10, or all demonstrations of the folder')
+    command.add_argument('--noise', type=float, default=0.0,
+                         help="0: that of the training, or the task's own")
+    command.add_argument('--seed', type=int, default=0)
+    command.add_argument('--output', type=Path, metavar='FILE',
+                         help='write a film, .mp4 or .gif, instead of serving the page')
+    command.add_argument('--port', type=int, default=8080,
+                         help='of the web page (default: 8080; 0: any free one)')
+    command.add_argument('--host', default='127.0.0.1',
+                         help='address of this machine that the web page is served at (default: '
+                              '127.0.0.1, which no other machine reaches)')
+    command.set_defaults(execute=_view)
+
+
+def _view(options: argparse.Namespace) -> int:
+    if options.output:
+        from drail_ros.view.gl import choose_gl
+        choose_gl()
+        from drail_ros.view.film import check_output
+        check_output(options.output)
+    from drail_ros.view.shown import episodes_of
+    episodes = episodes_of(options.what, options.demos, options.episodes, options.noise,
+                           options.seed)
+    if not options.output:
+        from drail_ros.view.live import show
+        with contextlib.suppress(KeyboardInterrupt):
+            show(episodes, options.host, options.port, lambda text: print(text, flush=True))
+        return 0
+    from tqdm import tqdm
+
+    from drail_ros.view.film import film
+    with tqdm(total=len(episodes), unit='episode') as bar:
+        frames = film(episodes, options.output, lambda done, total: bar.update(done - bar.n))
+    print(f'{frames} frames in {options.output}')
     return 0
 
 

@@ -48,7 +48,7 @@ from drail_ros.learn.train.settings import (
 )
 from drail_ros.sim.batch_sim import BatchSim
 from drail_ros.sim.make import make_sim
-from drail_ros.tasks.task import Task
+from drail_ros.tasks.task import Array, Task
 
 EXPORTED_POLICY = 'policy.onnx'
 EXPERTS = Path(__file__).parent / 'tasks' / 'experts'
@@ -190,40 +190,41 @@ def evaluate_policy(file: Path, *, episodes: int, noise: float, seed: int, num_e
             or it is to be sampled and cannot be.
 
     """
-    file = saved_policy(file)
-    if file.suffix == '.onnx':
-        return _evaluate_onnx(file, episodes, noise, seed, num_envs, sampled)
-    policy, info = load_policy(file)
-    task = plugins.load(plugins.TASKS, str(info['task']))
-    act = policy.controller(num_envs)
-    if sampled:
-        if not isinstance(policy, Policy):
-            raise UserError('a policy that plans has no samples beside its plans', found=file,
-                            do='evaluate it without sampling')
-        sampler = torch.Generator().manual_seed(seed)
-        act = partial(policy.act, generator=sampler)
-    return _evaluate(task, act, episodes, noise or float(str(info['noise'])), seed,
-                     num_envs), info
-
-
-def _evaluate_onnx(file: Path, episodes: int, noise: float, seed: int, num_envs: int,
-                   sampled: bool) -> tuple[Evaluation, dict[str, object]]:
-    if sampled:
-        raise UserError('an exported policy is deterministic', found=f'sampled, {file}',
-                        do='evaluate the run folder instead')
-    policy = OnnxPolicy(file)
-    task = plugins.load(plugins.TASKS, str(policy.metadata['task']))
-    return _evaluate(task, policy.controller(num_envs, task), episodes,
-                     noise or float(policy.metadata['noise']), seed, num_envs), policy.metadata
-
-
-def _evaluate(task: Task, act: Callable, episodes: int, noise: float, seed: int,
-              num_envs: int) -> Evaluation:
-    sim = make_sim(task, num_envs, noise)
+    task, act, info = acting(file, num_envs, sampled_from=seed if sampled else None)
+    sim = make_sim(task, num_envs, noise or float(str(info['noise'])))
     try:
-        return evaluate(sim, act, episodes, seed + EVALUATION_SEED)
+        return evaluate(sim, act, episodes, seed + EVALUATION_SEED), info
     finally:
         sim.close()
+
+
+def acting(file: Path, num_envs: int, sampled_from: int | None = None
+           ) -> tuple[Task, Callable[[Array], Array], dict[str, object]]:
+    """Return the task of a run folder, a saved policy or an ONNX file, what acts, and its info.
+
+    It acts in ``num_envs`` environments, by the mean action or by samples of that seed.
+
+    Raises:
+        UserError: the file is missing or damaged, its task is unknown, or it has no samples.
+
+    """
+    file = saved_policy(file)
+    if file.suffix == '.onnx':
+        if sampled_from is not None:
+            raise UserError('an exported policy is deterministic', found=f'sampled, {file}',
+                            do='evaluate the run folder instead')
+        exported = OnnxPolicy(file)
+        task = plugins.load(plugins.TASKS, str(exported.metadata['task']))
+        return task, exported.controller(num_envs, task), exported.metadata
+    policy, info = load_policy(file)
+    task = plugins.load(plugins.TASKS, str(info['task']))
+    if sampled_from is None:
+        return task, policy.controller(num_envs), info
+    if not isinstance(policy, Policy):
+        raise UserError('a policy that plans has no samples beside its plans', found=file,
+                        do='evaluate it without sampling')
+    sampler = torch.Generator().manual_seed(sampled_from)
+    return task, partial(policy.act, generator=sampler), info
 
 
 def export_policy(file: Path, output: Path) -> float:

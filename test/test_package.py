@@ -29,6 +29,8 @@ PACKAGE = ElementTree.parse(ROOT / 'package.xml').getroot()
 DEPENDS = {depend.text for depend in PACKAGE if depend.tag.endswith('depend')}
 
 ROSDEP_KEYS = {
+    'PIL': 'python3-pil',
+    'cv2': 'python3-opencv',
     'gymnasium': 'python3-gymnasium-pip',
     'gymnasium_robotics': 'python3-gymnasium-robotics-pip',
     'matplotlib': 'python3-matplotlib',
@@ -42,7 +44,8 @@ ROSDEP_KEYS = {
     'yaml': 'python3-yaml',
 }
 WITHOUT_ROSDEP_KEY = {'mcap', 'onnx', 'safetensors'}
-PIP_NAMES = {'gymnasium_robotics': 'gymnasium-robotics', 'yaml': 'pyyaml'}
+PIP_NAMES = {'PIL': 'pillow', 'cv2': 'opencv-python-headless',
+             'gymnasium_robotics': 'gymnasium-robotics', 'yaml': 'pyyaml'}
 ONLY_WITH_A_DISTRO = {'launch', 'launch_ros', 'ament_index_python'}
 
 
@@ -99,7 +102,8 @@ def test_import_is_declared_in_package_xml(name: str) -> None:
 
 @pytest.mark.parametrize('name', sorted(third_party_imports('drail_ros') - ONLY_WITH_A_DISTRO))
 def test_import_is_declared_in_setup_py(name: str, setup_arguments: dict[str, Any]) -> None:
-    required = setup_arguments['install_requires'] + setup_arguments['extras_require']['ros']
+    extras = setup_arguments['extras_require']
+    required = setup_arguments['install_requires'] + extras['ros'] + extras['view']
     names = {re.split(r'[^-\w]', requirement, maxsplit=1)[0] for requirement in required}
     assert {PIP_NAMES.get(name, name), 'ros-' + name.replace('_', '-')} & names
 

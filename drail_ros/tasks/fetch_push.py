@@ -26,6 +26,7 @@ import mujoco
 from mujoco import mjtStage, mjtState
 import numpy as np
 
+from drail_ros.tasks.display import Camera, Display, Mark, reach
 from drail_ros.tasks.model_files import model_file
 from drail_ros.tasks.task import Array, Command, Field, Reading, Task
 
@@ -55,6 +56,9 @@ _BOX_SIZE_M = np.array([2 * BOX_HALF_WIDTH_M, BOX_DEPTH_M] * 2)
 _pose = partial(Reading, message='geometry_msgs/msg/PoseStamped', frame_id=FRAME)
 _position = partial(_pose, size=3, unit='m', part='position', low=-FARTHEST_M, high=FARTHEST_M)
 
+_ARM_JOINTS = tuple(f'robot0:{name}_joint' for name in (
+    'shoulder_pan', 'shoulder_lift', 'upperarm_roll', 'elbow_flex', 'forearm_roll', 'wrist_flex',
+    'wrist_roll'))
 _BASE_POSITION = (('robot0:slide0', 0.405), ('robot0:slide1', 0.48), ('robot0:slide2', 0.0))
 _BLOCK_START = (1.25, 0.53, 0.4, 1.0, 0.0, 0.0, 0.0)
 _GRIPPER_APPROACH_M = (-0.498, 0.005, -0.431)
@@ -175,6 +179,30 @@ def roll_pitch_rad(quaternion: Array) -> Array:
     return np.array([roll, pitch]).T
 
 
+def pose(model: mujoco.MjModel, data: mujoco.MjData, readings: Array) -> None:
+    """Show readings ``[15]``: the block and the fingers as they are, an arm that reaches there.
+
+    The arm's own joints are no readings: its pose is that of the start, bent until the gripper is
+    where it was read, pointing down.
+    """
+    mujoco.mj_setState(model, data, _start()[0], mjtState.mjSTATE_INTEGRATION)
+    x, y, z, w = readings[_ROTATION]
+    data.joint('object0:joint').qpos[:] = (*readings[_BLOCK], w, x, y, z)
+    for name, position in zip(FINGER_JOINTS, readings[_FINGERS]):
+        data.joint(name).qpos[:] = position
+    reach(model, data, 'robot0:grip', _ARM_JOINTS, readings[_GRIPPER])
+
+
+def readings_of(obs: Array) -> Array:
+    """Observations ``[S, 16]`` → readings ``[S, 15]``; the block's yaw, not observed, is 0."""
+    gripper, block, fingers, tilt, goal = obs[:, 0:3], obs[:, 3:6], obs[:, 9:11], obs[:, 11:13], \
+        obs[:, 13:16]
+    (sin_roll, sin_pitch), (cos_roll, cos_pitch) = np.sin(tilt.T / 2), np.cos(tilt.T / 2)
+    rotation = np.stack([sin_roll * cos_pitch, cos_roll * sin_pitch, sin_roll * sin_pitch,
+                         cos_roll * cos_pitch], axis=1)
+    return np.concatenate([gripper, block, rotation, fingers, goal], axis=1, dtype=np.float64)
+
+
 _CLEAR_SIDEWAYS_M = (0.055, 0.075)
 """Distance across at which the gripper begins to be, and is, clear of the block's side."""
 _CLEAR_BEHIND_M = (0.045, 0.070)
@@ -280,4 +308,10 @@ TASK = Task(
     load_model=load_model,
     physics=FetchPush,
     substeps=SUBSTEPS,
+    display=Display(
+        pose, readings_of, Camera(azimuth_deg=132, elevation_deg=-24, distance_m=1.4,
+                                  lookat_m=(1.28, 0.75, 0.5)),
+        marks=(Mark('goal_position', radius_m=SUCCESS_DISTANCE_M),
+               Mark('gripper_position', radius_m=0.003, is_path=True)),
+        hidden_sites=('target0',)),
 )

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import mujoco
 import numpy as np
 
+from drail_ros.tasks.display import Camera, Display
 from drail_ros.tasks.model_files import model_file
 from drail_ros.tasks.task import Array, Field, Reading, Task, VELOCITY
 
@@ -104,6 +105,23 @@ def observe(readings: Array, *, joints: int, velocity_limit: float) -> Array:
     return np.concatenate([readings[:, 1:positions], velocity], axis=1, dtype=np.float32)
 
 
+def pose(model: mujoco.MjModel, data: mujoco.MjData, readings: Array) -> None:
+    """Show readings ``[R]``, which begin with the positions of all joints."""
+    data.qpos[:] = readings[:model.nq]
+
+
+def readings_of(obs: Array, *, step_s: float) -> Array:
+    """Observations ``[S, R - 1]`` of one episode → readings ``[S, R]``.
+
+    x is not observed: it begins at 0 and goes on as the velocity says.
+    """
+    rows = obs.astype(np.float64)
+    positions = (rows.shape[1] + 1) // 2
+    x_velocity = rows[:, positions - 1]
+    x = np.cumsum(x_velocity) - x_velocity
+    return np.concatenate([step_s * x[:, None], rows], axis=1)
+
+
 def forward_reward(before: Array, actions: Array, after: Array, *, step_s: float,
                    control_cost: float, healthy: Callable[[Array], Array] | None) -> Array:
     """Forward velocity less the cost of control, and 1 for being healthy, ``[N]``."""
@@ -161,4 +179,7 @@ def locomotion_task(name: str, summary: str, *, file: str, torques_nm: Mapping[s
         load_model=partial(load_model, file),
         physics=lambda batch, noise: PlanarRobot(batch, substeps, noise * spread, draw_velocity),
         substeps=substeps,
+        display=Display(pose, partial(readings_of, step_s=1.0 / rate_hz),
+                        Camera(azimuth_deg=90, elevation_deg=-12, distance_m=4.0,
+                               follows='torso')),
     )

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drail_ros.errors import UserError
+from drail_ros.tasks.display import Display
 
 if TYPE_CHECKING:
     from mujoco.batch import Batch
@@ -167,6 +168,8 @@ class Task:
     """Physics steps in a control step."""
     dynamics: Dynamics | None = None
     """Dynamics of a task without a physics engine."""
+    display: Display | None = None
+    """How readings are shown in the model (tasks with physics)."""
 
     @property
     def has_success(self) -> bool:
@@ -187,6 +190,15 @@ class Task:
     def reading_size(self) -> int:
         """Length R of all sensor readings."""
         return sum(r.size for r in self.readings)
+
+    def reading_columns(self, name: str) -> slice:
+        """Where a reading stands among all of them."""
+        start = 0
+        for reading in self.readings:
+            if reading.name == name:
+                return slice(start, start + reading.size)
+            start += reading.size
+        raise KeyError(name)
 
     def command_limits(self) -> tuple[Array, Array]:
         """Lowest and highest command, ``[A]`` each, in the command fields' units."""
