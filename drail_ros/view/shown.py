@@ -195,4 +195,5 @@ class Demonstrated:
         """Return its number in the dataset, and the noise it was made at."""
         name = f'demonstration {self._demos.episode[self._demos.starts[number]]}'
         noise = self._demos.noise[number]
-        return f'{name} ({number + 1} of {len(self)})' + (f', noise {noise:g}x' if noise == noise else '')
+        level = f', noise {noise:g}x' if noise == noise else ''
+        return f'{name} ({number + 1} of {len(self)}){level}'
