@@ -22,6 +22,10 @@ import pytest
 from stack_launchers import Launcher, RUN, Terminal
 import torch
 
+from drail_ros import plugins
+from drail_ros.data.bags.bag import facts_of
+from drail_ros.data.bags.demonstrate import episode_of
+from drail_ros.data.bags.recordings import episodes_in
 from drail_ros.files import read_tensors
 from drail_ros.learn.train.folder import read_metrics
 
@@ -214,3 +218,28 @@ def test_progress_comes_in_lines(launcher: Launcher, tmp_path: Path, demo_path: 
     stack = launcher.train(tmp_path / 'run', demo_path)
     assert stack.wait() == 0, stack.output
     assert f'step {RUN["total_steps"]} of {RUN["total_steps"]} (100%)' in stack.output
+
+
+def test_an_expert_is_recorded_in_a_namespace(launcher: Launcher, tmp_path: Path) -> None:
+    folder = tmp_path / 'bags'
+    stack = launcher.start('record', episodes=3, output_dir=folder, namespace='left',
+                           real_time_factor=2.0)
+    assert stack.wait() == 0, stack.output
+    bags = episodes_in(folder)
+    assert len(bags) == 3
+    task = plugins.load(plugins.TASKS, 'fetch_push')
+    for bag in bags:
+        episode = episode_of(bag, task).episode
+        assert episode is not None and episode.success[-1]
+
+
+def test_ctrl_c_keeps_the_episode_that_is_recorded(launcher: Launcher, tmp_path: Path) -> None:
+    folder = tmp_path / 'bags'
+    stack = launcher.start('record', episodes=0, output_dir=folder)
+    stack.wait_for(lambda: 'episode_00000: ' in stack.output, 'an episode')
+    stack.press_ctrl_c()
+    stack.wait()
+    bags = episodes_in(folder)
+    assert len(bags) >= 2 and not list(folder.glob('*.part'))
+    file = bags[-1] / f'{bags[-1].name}_0.mcap'
+    assert facts_of(file).get('ended') == 'recorder stopped'
